@@ -1,0 +1,49 @@
+# Ulak's commands for people. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test check format bench lock clean
+
+help: ## list these targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## install everything into .venv
+
+$(READY): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ulak needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another one: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install $$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; exit 1; }
+	@echo "Setting up $(VENV) (a minute, once) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY) ## send real messages through a simulated carrier, and look at them
+	@exec $(BIN)/ulak demo
+
+test: $(READY) ## the whole test suite
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+check: $(READY) ## format, lint, types, layers and the fast tests; under a minute
+	@$(BIN)/ruff format --check -q . || { echo "Run: make format"; exit 1; }
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow"
+
+format: $(READY) ## write the code the way `make check` wants it
+	@$(BIN)/ruff format -q .
+	@$(BIN)/ruff check -q --fix .
+
+bench: $(READY) ## measure this machine: accepted and delivered a second, CPU, memory
+	@exec $(BIN)/python -m bench
+
+lock: ## write requirements/*.lock anew from pyproject.toml (needs uv)
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml --group dev -o requirements/dev.lock
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml -c requirements/dev.lock -o requirements/run.lock
+
+clean: ## remove what the targets above made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis .pytest_cache bench-results

@@ -1,0 +1,135 @@
+"""Configuration: read once from the environment, frozen, and refused where it makes no sense.
+
+Every setting is an environment variable `ULAK_…`. An unknown one is refused rather than ignored, because a
+misspelt limit is a limit that is not there. Nothing in here touches the disk or the network.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used; the message names the variable and says what it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings. The field `x_y` is read from `ULAK_X_Y`; units stand last in the name.
+
+    database_url            `postgresql://…`; None: the embedded server in `data_dir`
+    data_dir                where the embedded database lives
+    host, port              where the HTTP server listens; port 0 takes a free one
+    base_path               under which the Customer API stands
+    currency                the one currency of this installation, ISO 4217
+    log_level               debug, info, warning or error
+    log_format              console or json
+    rate_per_second         requests a second for each key, 0: no limit
+    body_bytes_max          of a request; advanced_body_bytes_max for `advanced`
+    batch_requests_max      requests accepted together in one transaction
+    bulk_recipients_min     above this a sending gets a transaction of its own
+    queue_run_max           messages in one queue row
+    lease_seconds           how long a process may hold a queue row without renewing it
+    attempts_max            how often a message may go out when answers get lost
+    response_seconds        how long a carrier may take to answer a submit
+    enquire_seconds         silence on a link after which it is asked whether it lives
+    reconnect_seconds_max   the longest pause between two tries to reach a carrier
+    flush_ms                how long outcomes gather before they are written together
+    grace_minutes           after its validity a message still waits this long for a receipt
+    sweep_seconds           pause between two sweeps
+    receipt_hours           how long a receipt without a message is kept
+    database_connections_max  of one process
+    stop_seconds            how long a graceful stop may take
+    """
+
+    database_url: str | None = None
+    data_dir: Path = Path("ulak-data")
+    host: str = "127.0.0.1"
+    port: int = 8000
+    base_path: str = "/v1"
+    currency: str = "USD"
+    log_level: str = "info"
+    log_format: str = "console"
+    rate_per_second: int = 0
+    body_bytes_max: int = 8 * 1024 * 1024
+    advanced_body_bytes_max: int = 32 * 1024 * 1024
+    batch_requests_max: int = 256
+    bulk_recipients_min: int = 1000
+    queue_run_max: int = 500
+    lease_seconds: float = 15.0
+    attempts_max: int = 5
+    response_seconds: float = 60.0
+    enquire_seconds: float = 30.0
+    reconnect_seconds_max: float = 60.0
+    flush_ms: float = 10.0
+    grace_minutes: float = 60.0
+    sweep_seconds: float = 5.0
+    receipt_hours: float = 96.0
+    database_connections_max: int = 10
+    stop_seconds: float = 30.0
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Config":
+        """Read every `ULAK_…` variable of `environ`; raise `ConfigError` naming the first that can't be used."""
+        known = {f"ULAK_{field.name.upper()}": field for field in fields(cls)}
+        values: dict[str, Any] = {}
+        for name, text in environ.items():
+            if not name.startswith("ULAK_") or name in _READ_ELSEWHERE:
+                continue
+            if name not in known:
+                raise ConfigError(f"{name} is not a setting of Ulak. Did you mean {_nearest(name, known)}?")
+            if text != "":
+                values[known[name].name] = _read(name, text, getattr(cls(), known[name].name))
+        return cls(**values)._checked()
+
+    def _checked(self) -> "Config":
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and value < 0:
+                raise ConfigError(f"ULAK_{field.name.upper()} must not be negative.")
+            if (
+                isinstance(value, int | float)
+                and value == 0
+                and field.name not in {"port", "rate_per_second"}
+            ):
+                raise ConfigError(f"ULAK_{field.name.upper()} must be above 0.")
+        if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", self.base_path):
+            raise ConfigError("ULAK_BASE_PATH must look like /v1: segments that each begin with a slash.")
+        if not re.fullmatch(r"[A-Z]{3}", self.currency):
+            raise ConfigError("ULAK_CURRENCY must be three capital letters, like USD.")
+        if self.log_level not in {"debug", "info", "warning", "error"}:
+            raise ConfigError("ULAK_LOG_LEVEL must be debug, info, warning or error.")
+        if self.log_format not in {"console", "json"}:
+            raise ConfigError("ULAK_LOG_FORMAT must be console or json.")
+        if self.port > 65535:
+            raise ConfigError("ULAK_PORT must be at most 65535.")
+        return self
+
+    def shown(self) -> dict[str, str]:
+        """The settings as text for people, with the database password masked."""
+        values = {field.name: str(getattr(self, field.name)) for field in fields(self)}
+        values["database_url"] = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", values["database_url"])
+        return values
+
+
+_READ_ELSEWHERE = frozenset({"ULAK_DEMO_ONCE"})  # by `ulak demo`
+
+
+def _read(name: str, text: str, default: object) -> object:
+    """`text` in the type of `default`."""
+    try:
+        if isinstance(default, int):
+            return int(text)
+        if isinstance(default, float):
+            return float(text)
+    except ValueError:
+        raise ConfigError(f"{name} must be a number, not {text!r}.") from None
+    return Path(text) if isinstance(default, Path) else text
+
+
+def _nearest(name: str, known: Mapping[str, object]) -> str:
+    from difflib import get_close_matches
+
+    return (get_close_matches(name, known, n=1, cutoff=0.0) or ["another name"])[0]

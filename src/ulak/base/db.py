@@ -1,0 +1,78 @@
+"""The door to PostgreSQL: a pool, and the one way to open a transaction.
+
+In: a DSN. Out: connections, inside a transaction (`transaction`) or without one (`reading`). Knows nothing of
+tables; SQL stands in `ulak.store`. Times come back as aware UTC datetimes, ids as `uuid.UUID`.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+Tx: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+#: What asyncpg and the operating system raise when the database cannot be reached or is going away.
+UNREACHABLE: tuple[type[Exception], ...] = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
+#: Two transactions stood in each other's way; neither did anything, and a second try will do.
+COLLISION: tuple[type[Exception], ...] = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class Database:
+    """A pool of connections. `await Database.open(dsn)`, later `await close()`."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", dsn: str) -> None:
+        self._pool = pool
+        self.dsn = dsn
+
+    @classmethod
+    async def open(cls, dsn: str, *, connections_max: int = 10, wait_seconds: float = 10.0) -> "Database":
+        """Connect; raises one of `UNREACHABLE` when the server does not answer."""
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=connections_max,
+            timeout=wait_seconds,
+            command_timeout=120,
+            max_inactive_connection_lifetime=0,
+            server_settings={"application_name": "ulak", "timezone": "UTC", "jit": "off"},
+        )
+        return cls(pool, dsn)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """A connection inside a transaction: committed at the end, rolled back on any exception."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Tx]:
+        """A connection that sees the database as it was at one moment, however long it reads."""
+        async with self._pool.acquire() as connection:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Tx]:
+        """A connection without a transaction, for reads of one statement each."""
+        async with self._pool.acquire() as connection:
+            yield connection
+
+    async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
+        """A connection outside the pool, for whoever keeps one to listen on. The caller closes it."""
+        return await asyncpg.connect(self.dsn, timeout=10)
+
+    async def close(self) -> None:
+        """Give every connection back to the server."""
+        await self._pool.close()

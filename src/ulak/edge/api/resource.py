@@ -1,0 +1,158 @@
+"""A path and what can be done with it: every request of the Customer API passes through here.
+
+Gives each request an id, finds the handler, checks who asks and how often, turns refusals and outages into the
+contract's error body and counts the answer. Handlers only parse, call one room and render.
+"""
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ulak.base import metrics
+from ulak.base.db import UNREACHABLE
+from ulak.edge import problem
+from ulak.edge.auth import Caller, caller_of, context_of
+from ulak.edge.limits import Allowance, Limiter
+from ulak.flow.directory import Directory
+from ulak.rules import ids
+from ulak.rules.permission import Permission
+from ulak.rules.refusal import Code, Refused
+from ulak.rules.tenancy import Context
+
+_log = structlog.get_logger(__name__)
+
+_OWN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, who makes it, and in whose name (`who`; None on paths that have no context)."""
+
+    request: Request
+    caller: Caller
+    who: Context
+
+    async def body(self, bytes_max: int) -> bytes:
+        """The JSON body, unread; refused when it is none or too long."""
+        kind = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise Refused(
+                Code.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON: Content-Type: application/json."
+            )
+        declared = self.request.headers.get("content-length", "0")
+        if declared.isascii() and declared.isdigit() and int(declared) > bytes_max:
+            raise _too_large(bytes_max)
+        chunks, size = [], 0
+        async for chunk in self.request.stream():
+            size += len(chunk)
+            if size > bytes_max:
+                raise _too_large(bytes_max)
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def _too_large(bytes_max: int) -> Refused:
+    return Refused(Code.PAYLOAD_TOO_LARGE, f"The body is above the limit of {bytes_max:,} bytes.")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What one method does: the handler, and what the caller needs for it.
+
+    `in_context`: whether x-org-id counts here; `needs`: the permission a member must have.
+    """
+
+    handler: Callable[[Call], Awaitable[Response]]
+    in_context: bool = True
+    needs: Permission | None = None
+
+
+class Resource:
+    """One path of the API as an ASGI application."""
+
+    def __init__(self, route: str, directory: Directory, limiter: Limiter, **actions: Action) -> None:
+        self._route = route
+        self._directory = directory
+        self._limiter = limiter
+        self._actions = actions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        started = time.perf_counter()
+        request = Request(scope, receive)
+        request_id = request_id_of(request)
+        headers = {"x-request-id": request_id}
+        try:
+            response = await self._answer(request, headers)
+        except Refused as refused:
+            response = refusal(refused, request_id, headers)
+        except ClientDisconnect:
+            return
+        except UNREACHABLE as error:
+            _log.warning("database_unreachable", route=self._route, error=type(error).__name__)
+            response = refusal(outage(), request_id, headers)
+        except Exception:  # noqa: BLE001 - the last resort: never a stack trace to the caller
+            _log.exception("request_failed", route=self._route, request_id=request_id)
+            broken = Refused(Code.INTERNAL, "Something went wrong on our side.")
+            response = refusal(broken, request_id, headers)
+        metrics.REQUESTS.labels(self._route, response.status_code).inc()
+        metrics.REQUEST_SECONDS.labels(self._route).observe(time.perf_counter() - started)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request, headers: dict[str, str]) -> Response:
+        action = self._actions.get("GET" if request.method == "HEAD" else request.method)
+        if action is None:
+            headers["allow"] = ", ".join(sorted(self._actions))
+            raise Refused(Code.METHOD_NOT_ALLOWED, f"This path answers {headers['allow']}.")
+        address = request.client.host if request.client else None
+        caller = await caller_of(self._directory, request.headers.get("x-api-key"), address)
+        self._limit(caller, headers)
+        org_header = request.headers.get("x-org-id") if action.in_context else None
+        who = await context_of(self._directory, caller, org_header, action.needs)
+        response = await action.handler(Call(request, caller, who))
+        response.headers.update(headers)
+        return response
+
+    def _limit(self, caller: Caller, headers: dict[str, str]) -> None:
+        if not self._limiter.per_second:
+            return
+        allowance = self._limiter.ask(caller.key_id, time.monotonic())
+        headers |= _limit_headers(allowance)
+        if not allowance.allowed:
+            raise Refused(
+                Code.RATE_LIMITED,
+                f"This key may ask {allowance.limit} times a second.",
+                retry_after=allowance.reset_seconds,
+            )
+
+
+def request_id_of(request: Request) -> str:
+    """The caller's own X-Request-Id where it is fit to be repeated, else a new one."""
+    own = request.headers.get("x-request-id", "")
+    return own if _OWN_ID.fullmatch(own) else str(ids.new_id())
+
+
+def refusal(refused: Refused, request_id: str, headers: dict[str, str]) -> Response:
+    """A refusal as an answer."""
+    status, more, body = problem.render(refused, request_id)
+    return Response(body, status, {**headers, **more}, media_type="application/json")
+
+
+def outage() -> Refused:
+    """The database cannot be reached."""
+    return Refused(Code.UNAVAILABLE, "The service cannot reach its database; try again.", retry_after=1)
+
+
+def _limit_headers(allowance: Allowance) -> dict[str, str]:
+    return {
+        "ratelimit-limit": str(allowance.limit),
+        "ratelimit-remaining": str(allowance.remaining),
+        "ratelimit-reset": str(int(allowance.reset_seconds + 0.999)),
+    }

@@ -1,0 +1,373 @@
+"""One link: a bind to a carrier that is kept up, fed from the queue, and listened to.
+
+The link leases runs while it is bound and has room, keeps the carrier's window full, hears answers and receipts,
+and has them written down by its recorder. When the connection dies, what was in flight is unsure and is handed
+to `flow.dispatch.give_back` with everything else that was leased; then it binds again, later each time.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import count
+from typing import Final
+from uuid import uuid4
+
+import structlog
+
+from smpp.backoff import Backoff
+from smpp.client import Answer, BindRefused, Client, ClientOptions, Delivery
+from smpp.pdu import SubmitSm
+from smpp.receipt import parse
+from ulak.base import metrics
+from ulak.base.config import Config
+from ulak.base.db import COLLISION, UNREACHABLE, Database
+from ulak.edge.carrier.outbox import Item, Outbox
+from ulak.edge.carrier.pace import Pace
+from ulak.edge.carrier.recorder import Recorder
+from ulak.flow import dispatch
+from ulak.flow.accept import now
+from ulak.rules import outcome, sender
+from ulak.store import queue
+from ulak.store.carriers import Carrier
+from ulak.store.receipts import Receipt
+
+POLL_SECONDS: Final = 1.0
+RETRIES_MAX: Final = 5
+RETRY_SECONDS: Final = 1.0
+LEASE_ROWS_MAX: Final = 200
+#: How many messages are leased ahead of the window.
+AHEAD: Final = 2
+
+_log = structlog.get_logger(__name__)
+
+
+class Link:
+    """A carrier's link. `run` it in a task; `wake` it when there is work; `stop` it and await the task."""
+
+    def __init__(self, db: Database, carrier: Carrier, config: Config) -> None:
+        self._db = db
+        self.carrier = carrier
+        self._config = config
+        self._clock = asyncio.get_running_loop().time
+        self._pace = Pace(carrier.throughput, self._clock())
+        self._recorder = Recorder(db, carrier.id, gather_seconds=config.flush_ms / 1000)
+        self._outbox = Outbox(self._recorder.outcomes)
+        self._lease = uuid4()
+        self._references = count()
+        self._client: Client | None = None
+        self._lost = asyncio.Event()
+        self._unsure: list[Item] = []
+        self._hungry = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._label = str(carrier.id)
+
+    # from outside
+
+    def wake(self) -> None:
+        """There may be work in the queue."""
+        self._hungry.set()
+
+    def stop(self) -> None:
+        """Send no more, wait for what is in flight, give the rest back; then `run` returns."""
+        self._stopping.set()
+        self._hungry.set()
+
+    async def run(self) -> None:
+        """Keep the link up until `stop`."""
+        recorder = asyncio.create_task(self._recorder.run(), name=f"recorder-{self.carrier.name}")
+        keeping = asyncio.create_task(self._keep_up(), name=f"link-{self.carrier.name}")
+        try:
+            await asyncio.wait({recorder, keeping}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (recorder, keeping):
+                if task.done():
+                    task.result()
+        finally:
+            for task in (keeping, recorder):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            if self._client:
+                self._client.close()
+
+    # the connection
+
+    async def _keep_up(self) -> None:
+        backoff = Backoff(max_seconds=self._config.reconnect_seconds_max)
+        while not self._stopping.is_set():
+            if await self._bind():
+                backoff.reset()
+                await self._bound()
+            if not self._stopping.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(backoff.next()):
+                        await self._stopping.wait()
+
+    async def _bind(self) -> bool:
+        self._lost = asyncio.Event()
+        options = ClientOptions(
+            host=self.carrier.host,
+            port=self.carrier.port,
+            system_id=self.carrier.system_id,
+            password=self.carrier.password,
+            window_max=self.carrier.window_max,
+            enquire_seconds=self._config.enquire_seconds,
+            response_seconds=self._config.response_seconds,
+        )
+        try:
+            self._client = await Client.bind(options, self)
+        except BindRefused as refused:
+            _log.error(
+                "bind_refused",
+                carrier=self.carrier.name,
+                status=f"0x{refused.status:02X}",
+                reason=str(refused),
+            )
+        except (OSError, TimeoutError) as error:
+            _log.warning(
+                "carrier_unreachable", carrier=self.carrier.name, error=str(error) or type(error).__name__
+            )
+        else:
+            _log.info("bound", carrier=self.carrier.name)
+            metrics.LINK_UP.labels(self._label).set(1)
+            return True
+        return False
+
+    async def _bound(self) -> None:
+        """While the connection lasts: feed it and hold on to the leases. Afterwards: give back what is left."""
+        tasks = [asyncio.create_task(self._feed()), asyncio.create_task(self._renew())]
+        ends = [asyncio.create_task(self._lost.wait()), asyncio.create_task(self._stopping.wait())]
+        try:
+            await asyncio.wait([*tasks, *ends], return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+            tasks[0].cancel()  # lease no more; what is in flight may still be answered
+            if not self._lost.is_set():
+                await self._drain()
+        finally:
+            for task in (*tasks, *ends):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            metrics.LINK_UP.labels(self._label).set(0)
+        await self._give_back()
+
+    async def _drain(self) -> None:
+        """Wait for the answers to what is in flight, then take leave."""
+        assert self._client
+        if self._timer:
+            self._timer.cancel()
+        await self._client.unbind(self._config.stop_seconds / 2)
+        self._lost.set()
+
+    async def _give_back(self) -> None:
+        """Everything leased goes back to the queue, after all that is known of it is written."""
+        self._client = None
+        await self._recorder.flush()
+        unsure = [item.unsure for item in self._unsure if not item.over]
+        self._unsure.clear()
+        runs = [(run.id, run.first_position) for run in self._outbox.clear()]
+        metrics.UNSURE.labels(self._label).inc(len(unsure))
+        if unsure:
+            _log.warning("unsure", carrier=self.carrier.name, n=len(unsure))
+        while runs or unsure:
+            try:
+                return await dispatch.give_back(
+                    self._db, self._lease, runs, unsure, now(), attempts_max=self._config.attempts_max
+                )
+            except (*UNREACHABLE, *COLLISION):
+                await asyncio.sleep(POLL_SECONDS)
+
+    # the queue
+
+    async def _feed(self) -> None:
+        """Lease whenever there is room for more, at a notice or every so often."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._hungry.wait()
+            self._hungry.clear()
+            try:
+                while await self._lease_more() or await self._mark_more():
+                    self._pump()
+                    await asyncio.sleep(0)
+            except (*UNREACHABLE, *COLLISION) as error:
+                _log.warning("queue_unreachable", carrier=self.carrier.name, error=type(error).__name__)
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def _lease_more(self) -> bool:
+        ahead = AHEAD * self.carrier.window_max
+        single = ahead - self._outbox.ready(queue.SINGLE)
+        bulk = ahead - len(self._outbox)
+        if single <= 0 or self._recorder.clogged:
+            return False
+        work = await dispatch.lease(
+            self._db,
+            self.carrier.id,
+            self._lease,
+            now(),
+            room=bulk if bulk > 0 else single,
+            rows_max=min(LEASE_ROWS_MAX, max(bulk, single)),
+            bulk=bulk > 0,
+            seconds=self._config.lease_seconds,
+        )
+        self._outbox.add(work, lambda: next(self._references) & 0xFF)
+        return bool(work)
+
+    async def _mark_more(self) -> bool:
+        """Let messages that must not go twice go, a window at a time, after writing down that they may have."""
+        if self._outbox.ready(queue.SINGLE) + self._outbox.ready(queue.BULK) >= self.carrier.window_max:
+            return False
+        items = self._outbox.to_mark(self.carrier.window_max)
+        if not items:
+            return False
+        marks = {item.run.id: item.due.position + 1 for item in items}  # positions rise within a run
+        ours = await dispatch.mark(self._db, list(marks.items()), self._lease)
+        self._outbox.marked(items, ours)
+        return True
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._config.lease_seconds / 3)
+            runs = {run.id for run in self._outbox.runs}
+            if not runs:
+                continue
+            try:
+                ours = await dispatch.renew(
+                    self._db, list(runs), self._lease, seconds=self._config.lease_seconds
+                )
+            except (*UNREACHABLE, *COLLISION):
+                continue
+            gone = runs - ours - (runs - {run.id for run in self._outbox.runs})
+            if gone:
+                _log.warning("lease_lost", carrier=self.carrier.name, n=len(gone))
+                self._outbox.drop(gone)
+
+    # the wire
+
+    def _pump(self) -> None:
+        """Submit as long as the window, the pace and the recorder allow."""
+        client, at = self._client, datetime.now(UTC)
+        while client and client.free and not self._recorder.clogged and not self._stopping.is_set():
+            entry = self._outbox.next()
+            if entry is None:
+                break
+            item, part = entry
+            if item.expired(at):
+                self._outbox.refused(item)
+                continue
+            wait = self._pace.take(self._clock())
+            if wait:
+                self._outbox.again(item, part)
+                self._pump_in(wait)
+                return
+            client.submit(_submit(item, part), entry)
+        if len(self._outbox) < self.carrier.window_max:
+            self._hungry.set()
+        if client:
+            metrics.WINDOW.labels(self._label).set(client.outstanding)
+
+    def _pump_in(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._timer is None or self._timer.cancelled() or self._timer.when() <= loop.time():
+            self._timer = loop.call_later(seconds, self._pump)
+
+    def answered(self, answers: list[Answer]) -> None:
+        """`smpp`: the carrier has answered submits."""
+        taken = 0
+        for answer in answers:
+            item, part = answer.token  # type: ignore[misc]
+            if answer.status == 0:
+                taken += 1
+                self._outbox.taken(item, part, _clean(answer.message_id))
+            else:
+                self._not_taken(item, part, answer.status)
+        if taken:
+            self._pace.taken(self._clock(), taken)
+            metrics.SUBMITTED.labels(self._label, "0x00").inc(taken)
+        self._pump()
+
+    def _not_taken(self, item: Item, part: int, status: int) -> None:
+        metrics.SUBMITTED.labels(self._label, f"0x{status:02X}").inc()
+        match outcome.answer_for(status):
+            case outcome.Answer.SLOW_DOWN:
+                self._pace.throttled(self._clock())
+                self._outbox.again(item, part)
+            case outcome.Answer.RETRY if item.retries < RETRIES_MAX:
+                self._later(item, part)
+            case outcome.Answer.REBIND:
+                self._outbox.again(item, part)
+                if self._client:
+                    self._client.close()
+            case _:
+                _log.info("refused", carrier=self.carrier.name, status=f"0x{status:02X}")
+                self._outbox.refused(item)
+
+    def _later(self, item: Item, part: int) -> None:
+        """Try a part again after a pause that doubles each time."""
+        delay = RETRY_SECONDS * 2**item.retries
+        item.retries += 1
+
+        def again() -> None:
+            self._outbox.again(item, part)
+            self._pump()
+
+        asyncio.get_running_loop().call_later(delay, again)
+
+    def delivered(self, deliveries: list[Delivery]) -> None:
+        """`smpp`: the carrier brings receipts; they are acknowledged once they are written."""
+        client = self._client
+        receipts = [_receipt(parsed) for d in deliveries if (parsed := parse(d.pdu)) is not None]
+        metrics.RECEIPTS.labels(self._label, "other").inc(len(deliveries) - len(receipts))
+        sequences = [delivery.sequence for delivery in deliveries]
+
+        def acknowledge() -> None:
+            if client and client is self._client:
+                client.acknowledge(sequences)
+
+        self._recorder.receipts(receipts, acknowledge)
+
+    def lost(self, unanswered: list[object], reason: str) -> None:
+        """`smpp`: the connection is over; what was in flight is unsure."""
+        if unanswered or not self._stopping.is_set():
+            _log.warning("link_lost", carrier=self.carrier.name, reason=reason, unanswered=len(unanswered))
+        items = {id(item): item for item, _ in unanswered}  # type: ignore[misc, attr-defined]
+        self._unsure = list(items.values())
+        self._lost.set()
+
+
+def _submit(item: Item, part: int) -> SubmitSm:
+    """One part as the PDU that carries it, with a receipt asked for."""
+    its = item.parts[part]
+    source_ton, source_npi, source = sender.address(item.run.sender)
+    return SubmitSm(
+        source_addr_ton=source_ton,
+        source_addr_npi=source_npi,
+        source_addr=source,
+        dest_addr_ton=1,
+        dest_addr_npi=1,
+        destination_addr=str(item.due.recipient),
+        esm_class=0x40 if its.udh else 0,
+        validity_period=f"{item.run.expires_at:%y%m%d%H%M%S}000+",
+        registered_delivery=1,
+        data_coding=item.data_coding,
+        short_message=its.udh + its.payload,
+    )
+
+
+def _receipt(parsed: object) -> Receipt:
+    state = parsed.state.name if parsed.state else None  # type: ignore[attr-defined]
+    status = None if parsed.intermediate else outcome.from_receipt(state, parsed.error)  # type: ignore[attr-defined]
+    return Receipt(
+        ref=_clean(parsed.message_id or ""),  # type: ignore[attr-defined]
+        status=status,
+        error=_clean(parsed.error) if parsed.error else None,  # type: ignore[attr-defined]
+        network=_clean(parsed.network) if parsed.network else None,  # type: ignore[attr-defined]
+        raw=_clean(parsed.raw),  # type: ignore[attr-defined]
+    )
+
+
+def _clean(text: str) -> str:
+    """What a carrier sent, fit for the database."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

@@ -1,0 +1,71 @@
+"""How fast a link may submit: the operator's limit, and what the carrier lets through when it throttles.
+
+A token bucket whose rate falls to what the carrier just took when it says "too fast", and then probes upward in
+small steps until it is told again. Time is a parameter, in seconds of any monotonic clock.
+"""
+
+from typing import Final
+
+BURST_SECONDS: Final = 0.05
+STEP: Final = 1.05
+RATE_MIN: Final = 1.0
+
+
+class Pace:
+    """`limit`: submits a second, 0 for none."""
+
+    def __init__(self, limit: int, now: float) -> None:
+        self._limit = float(limit)
+        self._learnt: float | None = None
+        self._tokens = 1.0
+        self._since = now
+        self._second = now
+        self._taken = 0
+        self._taken_before = 0
+        self._throttled_at = -1.0
+
+    @property
+    def rate(self) -> float:
+        """Submits a second right now; 0 means unlimited."""
+        if self._learnt is None:
+            return self._limit
+        return min(self._learnt, self._limit) if self._limit else self._learnt
+
+    def take(self, now: float) -> float:
+        """0 when a submit may go now, else the seconds to wait before asking again."""
+        self._tick(now)
+        rate = self.rate
+        if not rate:
+            return 0.0
+        self._tokens = min(max(1.0, rate * BURST_SECONDS), self._tokens + (now - self._since) * rate)
+        self._since = now
+        if self._tokens >= 1.0:
+            self._tokens -= 1.0
+            return 0.0
+        return (1.0 - self._tokens) / rate
+
+    def taken(self, now: float, n: int) -> None:
+        """The carrier took so many."""
+        self._tick(now)
+        self._taken += n
+
+    def throttled(self, now: float) -> None:
+        """The carrier says it is too fast: go on at what it takes."""
+        self._tick(now)
+        if now - self._throttled_at < 1.0:
+            return  # answers to what was already on its way say nothing new
+        self._throttled_at = now
+        self._learnt = max(RATE_MIN, float(self._taken_before or self._taken))
+        self._tokens = 0.0
+        self._since = now
+
+    def _tick(self, now: float) -> None:
+        """Once a second: remember what was taken, and probe upward unless just throttled."""
+        if now - self._second < 1.0:
+            return
+        whole = now - self._second < 2.0
+        self._taken_before = self._taken if whole else 0
+        self._taken = 0
+        self._second = now
+        if self._learnt is not None and now - self._throttled_at >= 1.0:
+            self._learnt = self._learnt * STEP + 1

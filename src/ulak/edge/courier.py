@@ -1,0 +1,48 @@
+"""The courier's round: sweeps that end what got stuck and clear away what has had its time.
+
+Any number of couriers may run; the rows they work on are locked for the moment, and every sweep only moves what
+is still to be moved.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from ulak.base.config import Config
+from ulak.base.db import COLLISION, UNREACHABLE, Database
+from ulak.flow import sweep
+from ulak.flow.accept import now
+
+ROUNDS_BETWEEN_CLEANING: Final = 60
+
+_log = structlog.get_logger(__name__)
+
+
+async def run(db: Database, config: Config) -> None:
+    """Sweep every `config.sweep_seconds`, for ever."""
+    rounds = 0
+    while True:
+        await _whole(lambda at: sweep.expired_in_queue(db, at))
+        await _whole(lambda at: sweep.without_receipt(db, at, grace_minutes=config.grace_minutes))
+        await _whole(lambda at: sweep.missed_receipts(db, at, receipt_hours=config.receipt_hours))
+        if rounds % ROUNDS_BETWEEN_CLEANING == 0:
+            await _whole(lambda at: _clean(db, at, config))
+        rounds += 1
+        await asyncio.sleep(config.sweep_seconds)
+
+
+async def _clean(db: Database, at: datetime, config: Config) -> bool:
+    await sweep.old_records(db, at, receipt_hours=config.receipt_hours)
+    return False
+
+
+async def _whole(sweep_once: Callable[[datetime], Awaitable[bool]]) -> None:
+    """One sweep, again as long as it finds a full load; an outage is tried again next round."""
+    try:
+        while await sweep_once(now()):
+            pass
+    except (*UNREACHABLE, *COLLISION) as error:
+        _log.warning("sweep_waits", error=type(error).__name__)

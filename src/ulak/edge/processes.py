@@ -1,0 +1,350 @@
+"""The processes of `ulak serve`: which there are, and keeping them alive.
+
+Roles are grouped into processes: the API by itself, the carriers' links with the courier. With one group the
+roles run right here; with more this process is the keeper: it opens the listening socket, starts a process for
+each group, starts it again when it dies, and looks after the embedded database. A child notices through a pipe
+that its keeper is gone, however that died, and goes too.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+import uvicorn
+
+from ulak.base.config import Config
+from ulak.base.db import UNREACHABLE, Database
+from ulak.base.embedded import Embedded
+from ulak.base.migrate import migrate
+from ulak.edge import courier
+from ulak.edge.api.app import Application
+from ulak.edge.carrier.links import Links
+from ulak.rules.refusal import Code, Refused
+
+ROLES: Final = ("api", "carriers", "courier")
+PORT_WAIT_SECONDS: Final = 5.0
+WATCH_SECONDS: Final = 0.5
+RESTART_SECONDS_MAX: Final = 10.0
+ORPHAN_SECONDS: Final = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What a child has from its keeper: the listening socket and the pipe that ends with the keeper."""
+
+    listen_fd: int | None = None
+    keeper_fd: int | None = None
+
+
+async def serve(
+    config: Config, roles: Sequence[str], inherited: Inherited, ready: Callable[[str], None]
+) -> None:
+    """Serve until SIGTERM or SIGINT. `ready` is called once with the address when everything answers."""
+    stop = _stop_signal()
+    if inherited.keeper_fd is not None:
+        _follow(inherited.keeper_fd, stop, at_once="api" in roles)
+        assert config.database_url
+        return await _run(config, config.database_url, roles, _inherited_socket(inherited), stop)
+    async with database_server(config, stop) as dsn:
+        await migrate(dsn)
+        listener = await _listen(config.host, config.port) if "api" in roles else None
+        groups = [g for g in (("api",), ("carriers", "courier")) if set(g) & set(roles)]
+        groups = [tuple(role for role in group if role in roles) for group in groups]
+        telling = asyncio.create_task(_tell_when_ready(listener, ready))
+        try:
+            if len(groups) == 1:
+                await _run(config, dsn, groups[0], listener, stop)
+            else:
+                await _keep(config, dsn, groups, listener, stop)
+        finally:
+            telling.cancel()
+            if listener:
+                listener.close()
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+# the database
+
+
+@asynccontextmanager
+async def database_server(config: Config, stop: asyncio.Event | None = None) -> AsyncIterator[str]:
+    """The DSN of the database: a server that is there, or the embedded one, kept alive in the meantime."""
+    if config.database_url:
+        yield config.database_url
+        return
+    embedded = await Embedded.use(config.data_dir)
+    watching = asyncio.create_task(_watch(embedded), name="watch-database")
+    try:
+        yield embedded.dsn
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+        await embedded.release()
+
+
+async def _watch(embedded: Embedded) -> None:
+    """Start the embedded server again whenever it has died."""
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        try:
+            if await embedded.ensure():
+                _log.error("database_restarted")
+        except Exception:  # noqa: BLE001 - trying again is all there is to do
+            _log.exception("database_not_restarted")
+
+
+@asynccontextmanager
+async def _database(config: Config, dsn: str) -> AsyncIterator[Database]:
+    """The pool, patient with a server that is still coming up."""
+    while True:
+        try:
+            db = await Database.open(dsn, connections_max=config.database_connections_max)
+            break
+        except UNREACHABLE as error:
+            _log.warning("database_unreachable", error=type(error).__name__)
+            await asyncio.sleep(WATCH_SECONDS)
+    try:
+        yield db
+    finally:
+        with suppress(TimeoutError, *UNREACHABLE):
+            async with asyncio.timeout(5):
+                await db.close()
+
+
+# roles in this process
+
+
+async def _run(
+    config: Config, dsn: str, roles: Sequence[str], listener: socket.socket | None, stop: asyncio.Event
+) -> None:
+    """Run roles right here until `stop`; an error in one ends them all."""
+    async with _database(config, dsn) as db:
+        tasks = []
+        if "api" in roles:
+            assert listener
+            tasks.append(asyncio.create_task(_serve_http(config, db, listener, stop), name="api"))
+        if "carriers" in roles:
+            tasks.append(asyncio.create_task(Links(db, config).run(), name="carriers"))
+        if "courier" in roles:
+            tasks.append(asyncio.create_task(courier.run(db, config), name="courier"))
+        stopped = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (*tasks, stopped):
+            if task.get_name() != "api":  # which stops by itself, after the requests it is answering
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done - {stopped}:
+            task.result()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling: signals are ours."""
+
+    @contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        """Leave the signals alone."""
+        yield
+
+
+async def _serve_http(config: Config, db: Database, listener: socket.socket, stop: asyncio.Event) -> None:
+    application = Application(config, db)
+    server = _Server(
+        uvicorn.Config(
+            application.router,
+            http="httptools",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            backlog=2048,
+            timeout_graceful_shutdown=int(config.stop_seconds),
+        )
+    )
+
+    async def leave() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    leaving = asyncio.create_task(leave())
+    try:
+        async with application.running():
+            await server.serve(sockets=[listener])
+    finally:
+        leaving.cancel()
+
+
+# roles in processes of their own
+
+
+async def _keep(
+    config: Config,
+    dsn: str,
+    groups: Sequence[Sequence[str]],
+    listener: socket.socket | None,
+    stop: asyncio.Event,
+) -> None:
+    """Keep a process running for each group until `stop`, then see them out."""
+    ours, theirs = os.pipe()  # nobody writes to it: it ends when we do
+    try:
+        async with asyncio.TaskGroup() as group:
+            for roles in groups:
+                group.create_task(_keep_one(config, dsn, roles, listener, ours, stop))
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+async def _keep_one(
+    config: Config,
+    dsn: str,
+    roles: Sequence[str],
+    listener: socket.socket | None,
+    pipe: int,
+    stop: asyncio.Event,
+) -> None:
+    pause = 0.1
+    while not stop.is_set():
+        child = await _start(config, dsn, roles, listener, pipe)
+        started = time.monotonic()
+        ended, stopped = asyncio.create_task(child.wait()), asyncio.create_task(stop.wait())
+        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if stop.is_set():
+            await _see_out(child, config.stop_seconds + 5)
+            return
+        _log.error("process_died", roles=list(roles), code=child.returncode)
+        pause = (
+            0.1 if time.monotonic() - started > RESTART_SECONDS_MAX else min(pause * 2, RESTART_SECONDS_MAX)
+        )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await stop.wait()
+
+
+async def _start(
+    config: Config, dsn: str, roles: Sequence[str], listener: socket.socket | None, pipe: int
+) -> asyncio.subprocess.Process:
+    arguments = ["--only", ",".join(roles), "--keeper-fd", str(pipe)]
+    handed = [pipe]
+    if "api" in roles and listener:
+        arguments += ["--listen-fd", str(listener.fileno())]
+        handed.append(listener.fileno())
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "ulak",
+        "serve",
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        pass_fds=handed,
+        env={**os.environ, "ULAK_DATABASE_URL": dsn},
+    )
+
+
+async def _see_out(child: asyncio.subprocess.Process, seconds: float) -> None:
+    """Ask a child to stop, and insist when it does not."""
+    with suppress(ProcessLookupError):
+        child.terminate()
+    try:
+        async with asyncio.timeout(seconds):
+            await child.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
+
+
+def _follow(keeper_fd: int, stop: asyncio.Event, *, at_once: bool) -> None:
+    """Go when the keeper goes: at once where a port is held, else after taking leave of the carriers."""
+    loop = asyncio.get_running_loop()
+
+    def gone() -> None:
+        loop.remove_reader(keeper_fd)
+        if stop.is_set():
+            return
+        _log.error("keeper_gone")
+        if at_once:
+            os._exit(1)
+        stop.set()
+        loop.call_later(ORPHAN_SECONDS, os._exit, 1)
+
+    loop.add_reader(keeper_fd, gone)
+
+
+# the socket
+
+
+def _inherited_socket(inherited: Inherited) -> socket.socket | None:
+    return socket.socket(fileno=inherited.listen_fd) if inherited.listen_fd is not None else None
+
+
+async def _listen(host: str, port: int) -> socket.socket:
+    """The listening socket; patient for a moment with a predecessor that is just leaving."""
+    deadline = time.monotonic() + PORT_WAIT_SECONDS
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    while True:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(2048)
+            listener.setblocking(False)
+            return listener
+        except OSError as error:
+            listener.close()
+            if time.monotonic() > deadline:
+                raise Refused(
+                    Code.NOT_ALLOWED,
+                    f"Cannot listen on {host} port {port}: {error.strerror or error}. Choose another with --port.",
+                ) from None
+        await asyncio.sleep(0.1)
+
+
+def address_of(listener: socket.socket) -> str:
+    """The listening socket as a URL."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _tell_when_ready(listener: socket.socket | None, ready: Callable[[str], None]) -> None:
+    """Call `ready` once `/readyz` says so; without an API, at once."""
+    if listener is None:
+        ready("")
+        return
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - asking, not binding
+    while not await _answers_ready(host, port):
+        await asyncio.sleep(0.05)
+    ready(address_of(listener))
+
+
+async def _answers_ready(host: str, port: int) -> bool:
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(5):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                return b" 200 " in await reader.readline()
+            finally:
+                writer.close()
+    return False

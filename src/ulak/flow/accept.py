@@ -1,0 +1,152 @@
+"""Accepting: the only way in for an SMS, whoever brings it.
+
+In: a request whose shape is already right (`edge` decoded it). Out: the id of a sending that is kept, priced,
+charged and queued, or a refusal. The checks come in the contract's order: a repeat of a named request, the
+service, the recipients, the credit. Paying and writing happen in `flow.till`, together with whatever other
+requests are waiting at that moment.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from ulak.base.db import Database
+from ulak.flow.directory import Directory, Terms
+from ulak.flow.order import Order
+from ulak.flow.till import Till
+from ulak.rules import ids, phone, segments
+from ulak.rules.refusal import Code, Refused
+from ulak.rules.tenancy import Context
+from ulak.store import idempotency
+from ulak.store.sendings import Source
+
+#: Above this many numbers a request is prepared in a thread, so that it holds up nobody else's.
+THREAD_RECIPIENTS_MIN: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody wants sent. `texts` is one text for all, or one for each number in `to`; clean already.
+
+    `name` and `body` come with an Idempotency-Key: what the request is called, and its bytes.
+    """
+
+    who: Context
+    service_id: UUID
+    to: Sequence[str]
+    texts: str | Sequence[str]
+    source: Source
+    single: bool = False
+    name: idempotency.Name | None = None
+    body: bytes = b""
+
+
+class Accepted(NamedTuple):
+    """The answer: which sending it became, and whether that was decided by an earlier twin."""
+
+    sending_id: UUID
+    replayed: bool
+
+
+class Acceptance:
+    """The door. One per process; `await accept(request)` from as many tasks as there are requests."""
+
+    def __init__(self, db: Database, directory: Directory, till: Till) -> None:
+        self._db = db
+        self._directory = directory
+        self._till = till
+
+    async def accept(self, request: Request) -> Accepted:
+        """Keep, charge and queue a request; raises `Refused` and then nothing was kept."""
+        body_hash = sha256(request.body).digest() if request.name else b""
+        at = now()
+        if request.name:
+            async with self._db.reading() as tx:
+                earlier = await idempotency.find(tx, request.name, at)
+            if earlier:
+                return replay(earlier, body_hash)
+        terms = await self._terms(request)
+        if len(request.to) > THREAD_RECIPIENTS_MIN:
+            order = await asyncio.to_thread(_order, request, terms, at, body_hash)
+        else:
+            order = _order(request, terms, at, body_hash)
+        earlier = await self._till.pay(order)
+        return replay(earlier, body_hash) if earlier else Accepted(order.id, replayed=False)
+
+    async def _terms(self, request: Request) -> Terms:
+        shelf = await self._directory.shelf()
+        service = shelf.services.get(request.service_id)
+        if service is None or service.state != "active":
+            raise Refused(Code.SERVICE_NOT_FOUND, f"There is no active service {request.service_id}.")
+        return shelf.terms(service, request.who)
+
+
+def replay(earlier: idempotency.Claim, body_hash: bytes) -> Accepted:
+    """The earlier twin's answer, if it was the same request."""
+    if earlier.body_hash != body_hash:
+        raise Refused(
+            Code.IDEMPOTENCY_CONFLICT,
+            "This Idempotency-Key was used with another body within the last 24 hours.",
+        )
+    return Accepted(earlier.sending_id, replayed=True)
+
+
+def now() -> datetime:
+    """This instant at the precision it is kept and answered in."""
+    at = datetime.now(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def _order(request: Request, terms: Terms, at: datetime, body_hash: bytes) -> Order:
+    """The request as something that can be paid: numbers in one form, repeats gone, segments counted."""
+    foreign = terms.service.foreign_numbers
+    texts: str | list[str]
+    if isinstance(request.texts, str):
+        recipients, n_invalid = phone.normalise_all(request.to, foreign=foreign)
+        texts = request.texts
+    else:
+        recipients, texts, n_invalid = _distinct(request.to, request.texts, foreign=foreign)
+    if not recipients:
+        raise Refused(Code.NO_VALID_RECIPIENT, _nobody(request, foreign=foreign))
+    sending_id = ids.new_id()
+    return Order(
+        id=sending_id,
+        who=request.who,
+        terms=terms,
+        recipients=recipients,
+        texts=texts,
+        units=_units(terms, texts),
+        n_invalid=n_invalid,
+        source=request.source,
+        single=request.single,
+        at=at,
+        claim=idempotency.Claim(request.name, body_hash, sending_id) if request.name else None,
+    )
+
+
+def _distinct(to: Sequence[str], texts: Sequence[str], *, foreign: bool) -> tuple[list[int], list[str], int]:
+    """Numbers with their texts in the order of the request, without repeats of both, and how many fell out."""
+    distinct = dict.fromkeys(
+        (number, text)
+        for number, text in zip((phone.normalise(raw, foreign=foreign) for raw in to), texts, strict=True)
+        if number is not None
+    )
+    return [number for number, _ in distinct], [text for _, text in distinct], len(to) - len(distinct)
+
+
+def _units(terms: Terms, texts: str | list[str]) -> int | list[int]:
+    """How many times the unit price a message costs."""
+    if terms.service.billing == "message":
+        return 1
+    return segments.count(texts) if isinstance(texts, str) else [segments.count(text) for text in texts]
+
+
+def _nobody(request: Request, *, foreign: bool) -> str:
+    form = "905xxxxxxxxx (12 digits)" + (" or another E.164 number" if foreign else "")
+    if request.single:
+        return f"The number cannot be sent to; write it in the form {form}."
+    return f"None of the {len(request.to)} numbers can be sent to; write them in the form {form}."

@@ -1,0 +1,138 @@
+"""What a running server remembers of the directory: keys, memberships, services and their prices.
+
+Sending one SMS looks at all of these and changes none, so they are read once and kept until somebody says that
+they changed (`store.notices`), at most for `AGE_MAX_SECONDS`. Handing out a remembered row costs no database.
+Forgetting is always safe.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from ulak.base.db import Database, Tx
+from ulak.rules import price
+from ulak.rules.tenancy import Context
+from ulak.store import keys, organizations, prices, senders, services
+
+AGE_MAX_SECONDS: Final = 2.0
+ENTRIES_MAX: Final = 20_000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What one caller gets a service for."""
+
+    service: services.Service
+    rules: tuple[price.Rule, ...]
+    sender: str | None
+
+    @cached_property
+    def by_volume(self) -> bool:
+        """Whether the price depends on how much was sent this month."""
+        return any(rule.from_volume is not None for rule in self.rules)
+
+    def unit_price(self, volume: int, at: datetime) -> int:
+        """The price of one message or segment, in micro-units, after `volume` messages this month."""
+        return price.effective(self.service.price, self.rules, volume, at)
+
+
+class Shelf:
+    """Everything for sale, with every rule, as read at one moment."""
+
+    def __init__(
+        self,
+        all_services: list[services.Service],
+        all_rules: list[prices.PriceRule],
+        all_senders: list[senders.Sender],
+    ) -> None:
+        self.services = {service.id: service for service in all_services}
+        self._rules: dict[UUID, list[prices.PriceRule]] = {}
+        for rule in all_rules:
+            self._rules.setdefault(rule.service_id, []).append(rule)
+        self._senders = {(s.service_id, s.organization_id or s.user_id): s.header for s in all_senders}
+        self._terms: dict[tuple[UUID, Context], Terms] = {}
+
+    def active(self) -> list[services.Service]:
+        """The services that can be sent with, oldest first."""
+        return [service for service in self.services.values() if service.state == "active"]
+
+    def terms(self, service: services.Service, who: Context) -> Terms:
+        """The terms of a service for a caller."""
+        found = self._terms.get((service.id, who))
+        if found is None:
+            if len(self._terms) >= ENTRIES_MAX:
+                self._terms.clear()
+            found = self._terms[service.id, who] = self._terms_for(service, who)
+        return found
+
+    def _terms_for(self, service: services.Service, who: Context) -> Terms:
+        rules = tuple(
+            rule.rule
+            for rule in self._rules.get(service.id, [])
+            if (rule.organization_id is None or rule.organization_id == who.organization_id)
+            and (rule.user_id is None or rule.user_id == who.user_id)
+        )
+        return Terms(service, rules, self._senders.get((service.id, who.tenant_id), service.sender))
+
+
+class Directory:
+    """The memory. `forget` it when somebody says that something changed."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._entries: dict[Hashable, tuple[float, Any]] = {}
+        self._loading: dict[Hashable, asyncio.Task[Any]] = {}
+
+    def forget(self) -> None:
+        """Read everything again from now on."""
+        self._entries.clear()
+        self._loading.clear()
+
+    async def key_owner(self, key: str) -> keys.KeyOwner | None:
+        """Whose API key this is; None when there is no such key."""
+        digest = sha256(key.encode("utf-8", "surrogateescape")).digest()
+        return await self._remembered(("key", digest), lambda tx: keys.owner_by_hash(tx, digest))
+
+    async def memberships(self, user_id: UUID) -> list[organizations.Member]:
+        """The organizations a user belongs to."""
+        return await self._remembered(("of", user_id), lambda tx: organizations.of_user(tx, user_id))
+
+    async def shelf(self) -> Shelf:
+        """Everything for sale."""
+        return await self._remembered("shelf", _read_shelf)
+
+    async def _remembered(self, name: Hashable, read: Callable[[Tx], Awaitable[T]]) -> T:
+        """The remembered value, or what `read` gives; callers who ask meanwhile share one read."""
+        entry = self._entries.get(name)
+        if entry is not None and time.monotonic() - entry[0] < AGE_MAX_SECONDS:
+            return entry[1]  # type: ignore[no-any-return]
+        task = self._loading.get(name)
+        if task is None:
+            task = self._loading[name] = asyncio.create_task(self._load(name, read))
+        return await asyncio.shield(task)  # type: ignore[no-any-return]
+
+    async def _load(self, name: Hashable, read: Callable[[Tx], Awaitable[T]]) -> T:
+        me, at = asyncio.current_task(), time.monotonic()
+        try:
+            async with self._db.reading() as tx:
+                value = await read(tx)
+            if self._loading.get(name) is me:  # else it was forgotten while it was read
+                if len(self._entries) >= ENTRIES_MAX:
+                    self._entries.clear()
+                self._entries[name] = at, value
+            return value
+        finally:
+            if self._loading.get(name) is me:
+                del self._loading[name]
+
+
+async def _read_shelf(tx: Tx) -> Shelf:
+    return Shelf(await services.all(tx), await prices.all(tx), await senders.all(tx))

@@ -1,0 +1,90 @@
+"""Receipts: finding the message a carrier speaks of.
+
+In: receipts as the link read them, keyed by the carrier's id of the part. Out: what ended (for `flow.settle`),
+and what is kept because its message is not known yet. A receipt may come before the answer that names its
+message: it is parked in the transaction that saw it and taken up by the one that writes the answer; should the
+two miss each other, the sweep brings them together.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ulak.base import metrics
+from ulak.base.db import Tx
+from ulak.rules.status import Status
+from ulak.store import messages, receipts, submits
+from ulak.store.messages import End, Key
+from ulak.store.receipts import Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What receipts come to: how each message ends, the receipts that say so, and those that said it again."""
+
+    ends: dict[Key, End] = field(default_factory=dict)
+    receipts: dict[Key, list[Receipt]] = field(default_factory=dict)
+    repeated: list[Receipt] = field(default_factory=list)
+
+
+async def match(
+    tx: Tx, carrier_id: int, incoming: Sequence[Receipt], new_refs: Sequence[str], at: datetime
+) -> Matches:
+    """Find the messages of receipts that came now, and of parked ones that waited for `new_refs`.
+
+    Those that match nothing are parked here.
+    """
+    parked = await receipts.claim(tx, carrier_id, new_refs) if new_refs else []
+    known = [*parked, *incoming]
+    if not known:
+        return Matches()
+    parts = await submits.find(tx, carrier_id, list({receipt.ref for receipt in known}))
+    unmatched = [receipt for receipt in incoming if receipt.ref not in parts]
+    if unmatched:
+        await receipts.add(tx, carrier_id, unmatched, "unmatched", at)
+    chosen = await _newest_open(tx, parts, at)
+    matched = [(receipt, chosen[receipt.ref]) for receipt in known if receipt.ref in chosen]
+    _count(carrier_id, len(matched), len(unmatched), len(parked))
+    return _matches(matched)
+
+
+async def _newest_open(
+    tx: Tx, parts: dict[str, list[submits.Submit]], at: datetime
+) -> dict[str, submits.Submit]:
+    """The part each id means: where a carrier has used it more than once, the newest that is still open."""
+    reused = [part for candidates in parts.values() if len(candidates) > 1 for part in candidates]
+    if not reused:
+        return {ref: candidates[0] for ref, candidates in parts.items()}
+    ended = await messages.ended_before(tx, [_key(part) for part in reused], at)
+    return {
+        ref: next((part for part in reversed(candidates) if _key(part) not in ended), candidates[-1])
+        for ref, candidates in parts.items()
+    }
+
+
+def _matches(matched: Iterable[tuple[Receipt, submits.Submit]]) -> Matches:
+    """What each message comes to after these receipts. The first word on a part counts, a second is a repeat."""
+    found = Matches()
+    for receipt, part in matched:
+        if receipt.status is None:
+            continue
+        key, bit = _key(part), 1 << part.part
+        earlier = found.ends.get(key)
+        if earlier is None:
+            found.ends[key] = End(*key, bit, receipt.status, receipt.network)
+            found.receipts[key] = [receipt]
+        elif earlier.status is Status.SENT and not earlier.parts & bit:
+            found.ends[key] = earlier._replace(parts=earlier.parts | bit, status=receipt.status)
+            found.receipts[key].append(receipt)
+        else:
+            found.repeated.append(receipt)
+    return found
+
+
+def _key(part: submits.Submit) -> Key:
+    return Key(part.tenant_id, part.sending_id, part.position)
+
+
+def _count(carrier_id: int, matched: int, unmatched: int, early: int) -> None:
+    for result, n in (("matched", matched), ("unmatched", unmatched), ("early", early)):
+        metrics.RECEIPTS.labels(str(carrier_id), result).inc(n)

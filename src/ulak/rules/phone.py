@@ -1,0 +1,76 @@
+"""Phone numbers: what a number can look like, and whether an SMS can be sent to it.
+
+In: what a caller wrote. Out: the digits of its E.164 form as an `int` (905550000000), or nothing. Turkish mobile
+numbers are judged by their form alone, because new ranges appear before any library knows them; other countries'
+by the numbering plans that `phonenumbers` carries. Never a guess at the network: numbers are portable.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+_PLAIN: Final = re.compile(r"905[0-9]{9}")
+_TURKISH: Final = re.compile(r"(?:(?:\+|00)?90|0)?(5[0-9]{9})")
+_FOREIGN: Final = re.compile(r"(?:\+|00)([1-9][0-9]{6,14})|([1-46-9][0-9]{6,14})")
+_SEPARATORS: Final = str.maketrans("", "", " .-()[]")
+_RAW_MAX: Final = 40
+"""Characters; an E.164 number with a separator after every digit is shorter."""
+
+
+def normalise(raw: str, *, foreign: bool = False) -> int | None:
+    """The digits of the E.164 form, or None where nothing can be sent to.
+
+    Turkish: 5xxxxxxxxx (ten digits), alone or after 0, 90, +90 or 0090. ASCII spaces, dots, dashes and brackets
+    may stand anywhere; anything else, other scripts' digits included, makes it no number. With `foreign` also
+    other countries' mobile numbers, and those that could be mobile or fixed: after + or 00, or bare international
+    digits as long as they don't begin like a Turkish number (0, 5 or 90).
+    """
+    if _PLAIN.fullmatch(raw):
+        return int(raw)
+    if len(raw) > _RAW_MAX:
+        return None
+    bare = raw.translate(_SEPARATORS)
+    turkish = _TURKISH.fullmatch(bare)
+    if turkish is not None:
+        return 900000000000 + int(turkish[1])
+    return _foreign(bare) if foreign else None
+
+
+def normalise_all(raw: Sequence[str], *, foreign: bool = False) -> tuple[list[int], int]:
+    """The numbers that can be sent to, in their order and without repeats, and how many fell out of the list.
+
+    A repeat is the same number in whatever form. Both together are always as many as came in.
+    """
+    plain = _PLAIN.fullmatch
+    numbers = dict.fromkeys([int(one) if plain(one) else normalise(one, foreign=foreign) for one in raw])
+    numbers.pop(None, None)
+    valid = [number for number in numbers if number is not None]
+    return valid, len(raw) - len(valid)
+
+
+def shown(number: int) -> str:
+    """A number as it is answered: 905550000000."""
+    return str(number)
+
+
+def _foreign(bare: str) -> int | None:
+    """Another country's number, from + or 00 and digits, or from digits that are no Turkish ones."""
+    found = _FOREIGN.fullmatch(bare)
+    if found is None:
+        return None
+    digits = found[1] or found[2]
+    return None if digits.startswith("90") else _mobile(digits)
+
+
+def _mobile(digits: str) -> int | None:
+    """These digits in E.164, when their country's numbering plan has them for mobile phones."""
+    import phonenumbers  # its tables take a tenth of a second to load, and most installations never need them
+
+    try:
+        number = phonenumbers.parse("+" + digits)
+    except phonenumbers.NumberParseException:
+        return None
+    kind = phonenumbers.number_type(number)  # UNKNOWN for a number that is not valid
+    if kind not in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE):
+        return None
+    return int(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:])

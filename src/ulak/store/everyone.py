@@ -1,0 +1,120 @@
+"""Reads across tenants, each of them listed here and nowhere else.
+
+Everything else in `store` names its tenant. What is in here serves the courier's sweeps and `ulak audit`,
+which look after all customers alike; no answer to a customer is ever made from it.
+"""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from ulak.base.db import Tx
+
+OVERDUE: Final = """
+SELECT tenant_id, id FROM sendings WHERE completed_at IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2"""
+
+
+async def overdue(tx: Tx, expired_before: datetime, rows_max: int) -> list[tuple[UUID, UUID]]:
+    """Sendings (tenant, id) with open messages whose validity ended before then, the oldest first."""
+    return [(row["tenant_id"], row["id"]) for row in await tx.fetch(OVERDUE, expired_before, rows_max)]
+
+
+class Difference(NamedTuple):
+    """Something the books say twice and differently."""
+
+    what: str
+    tenant_id: UUID
+    id: str
+    written: str
+    computed: str
+
+
+CREDITS: Final = """
+WITH moved AS (
+    SELECT tenant_id, debit AS owner_id, -amount AS amount FROM transfers
+     UNION ALL SELECT tenant_id, credit, amount FROM transfers),
+computed AS (
+    SELECT tenant_id, owner_id, sum(amount) AS balance FROM moved
+     WHERE owner_id NOT IN ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002')
+     GROUP BY tenant_id, owner_id)
+SELECT 'balance', coalesce(c.tenant_id, t.tenant_id), coalesce(c.owner_id, t.owner_id)::text,
+       coalesce(c.balance::text, 'none'), coalesce(t.balance, 0)::text
+  FROM credits c FULL JOIN computed t ON t.tenant_id = c.tenant_id AND t.owner_id = c.owner_id
+ WHERE c.balance IS DISTINCT FROM coalesce(t.balance, 0)
+ LIMIT $1"""
+
+COUNTERS: Final = """
+WITH counted AS (
+    SELECT tenant_id, sending_id,
+           count(*) FILTER (WHERE status = 'pending') AS pending,
+           count(*) FILTER (WHERE status = 'waiting') AS waiting,
+           count(*) FILTER (WHERE status = 'sent') AS sent,
+           count(*) FILTER (WHERE status = 'not_sent') AS not_sent,
+           count(*) FILTER (WHERE status = 'no_signal') AS no_signal,
+           count(*) FILTER (WHERE refunded) AS refunded,
+           sum(price) AS cost, coalesce(sum(price) FILTER (WHERE refunded), 0) AS given_back
+      FROM messages GROUP BY tenant_id, sending_id)
+SELECT 'counters', coalesce(s.tenant_id, c.tenant_id), coalesce(s.id, c.sending_id)::text,
+       concat_ws(' ', s.n_pending, s.n_waiting, s.n_sent, s.n_not_sent, s.n_no_signal, s.n_refunded,
+                 s.total_cost, s.total_refunded),
+       concat_ws(' ', c.pending, c.waiting, c.sent, c.not_sent, c.no_signal, c.refunded, c.cost, c.given_back)
+  FROM sendings s FULL JOIN counted c ON c.tenant_id = s.tenant_id AND c.sending_id = s.id
+ WHERE (s.n_pending, s.n_waiting, s.n_sent, s.n_not_sent, s.n_no_signal, s.n_refunded, s.total_cost, s.total_refunded)
+       IS DISTINCT FROM
+       (c.pending, c.waiting, c.sent, c.not_sent, c.no_signal, c.refunded, c.cost, c.given_back)
+ LIMIT $1"""
+
+CHARGES: Final = """
+WITH charged AS (
+    SELECT tenant_id, sending_id, sum(amount) AS amount, min(debit::text) AS payer FROM transfers
+     WHERE kind = 'charge' GROUP BY tenant_id, sending_id)
+SELECT 'charge', coalesce(s.tenant_id, c.tenant_id), coalesce(s.id, c.sending_id)::text,
+       concat_ws(' by ', s.total_cost, s.owner_id), concat_ws(' by ', coalesce(c.amount, 0), c.payer)
+  FROM sendings s FULL JOIN charged c ON c.tenant_id = s.tenant_id AND c.sending_id = s.id
+ WHERE s.total_cost IS DISTINCT FROM coalesce(c.amount, 0)
+    OR c.payer IS NOT NULL AND s.owner_id::text IS DISTINCT FROM c.payer
+ LIMIT $1"""
+
+REFUNDS: Final = """
+WITH refunds AS (SELECT tenant_id, sending_id, position, credit, amount FROM transfers WHERE kind = 'refund'),
+     refunded AS (SELECT m.tenant_id, m.sending_id, m.position, m.price, s.owner_id
+                    FROM messages m JOIN sendings s ON s.tenant_id = m.tenant_id AND s.id = m.sending_id
+                   WHERE m.refunded)
+SELECT 'refund', coalesce(m.tenant_id, r.tenant_id),
+       coalesce(m.sending_id, r.sending_id)::text || '[' || coalesce(m.position, r.position) || ']',
+       concat_ws(' to ', m.price, m.owner_id), concat_ws(' to ', r.amount, r.credit)
+  FROM refunded m FULL JOIN refunds r
+    ON r.tenant_id = m.tenant_id AND r.sending_id = m.sending_id AND r.position = m.position
+ WHERE (m.price, m.owner_id) IS DISTINCT FROM (r.amount, r.credit)
+ LIMIT $1"""
+
+UNQUEUED: Final = """
+SELECT 'queue', m.tenant_id, m.sending_id::text || '[' || min(m.position) || ']', 'pending', 'not in the queue'
+  FROM messages m
+ WHERE m.status = 'pending' AND NOT EXISTS (
+       SELECT FROM batches b WHERE b.tenant_id = m.tenant_id AND b.sending_id = m.sending_id
+          AND m.position >= b.first_position AND m.position < b.end_position)
+ GROUP BY m.tenant_id, m.sending_id
+ LIMIT $1"""
+
+#: What `ulak audit` proves, in order: a title, the count of what it looks at, and the search for differences.
+PROOFS: Final = (
+    ("every balance is the sum of its transfers", "SELECT count(*) FROM credits", CREDITS),
+    (
+        "every sending's counters and totals are those of its messages",
+        "SELECT count(*) FROM sendings",
+        COUNTERS,
+    ),
+    ("every sending was charged once, to the credit that pays", "SELECT count(*) FROM sendings", CHARGES),
+    ("every refund belongs to one refunded message", "SELECT count(*) FROM messages WHERE refunded", REFUNDS),
+    (
+        "every pending message is in the queue",
+        "SELECT count(*) FROM messages WHERE status = 'pending'",
+        UNQUEUED,
+    ),
+)
+
+
+async def prove(tx: Tx, count: str, search: str, rows_max: int) -> tuple[int, list[Difference]]:
+    """How many things one of the `PROOFS` looked at, and the first differences it found."""
+    return await tx.fetchval(count), [Difference(*row) for row in await tx.fetch(search, rows_max)]

@@ -1,0 +1,262 @@
+"""Messages: one text to one number each, and the only statements that move them on.
+
+Owns the table `messages`. A message is named by (tenant, sending, position). Its status moves only forward,
+because every UPDATE here asks for the status it moves from: `take` from pending, `end` from pending or waiting.
+Whoever comes second finds nothing to move and is told so.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from ulak.base.db import Tx
+from ulak.rules import ids
+from ulak.rules.status import Status
+
+
+class Key(NamedTuple):
+    """Which message."""
+
+    tenant_id: UUID
+    sending_id: UUID
+    position: int
+
+
+class NewMessage(NamedTuple):
+    """A message as it is accepted; `text` only where the sending's messages differ."""
+
+    tenant_id: UUID
+    sending_id: UUID
+    position: int
+    recipient: int
+    price: int
+    text: str | None
+    search_text: str | None
+
+
+_COPIED: Final = NewMessage._fields
+
+ADD: Final = """
+INSERT INTO messages (tenant_id, sending_id, position, recipient, price, text, search_text)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
+       m(tenant_id, sending_id, position, recipient, price, text, search_text)"""
+
+
+async def add(tx: Tx, new: Sequence[NewMessage]) -> None:
+    """Write a handful of pending messages."""
+    await tx.execute(ADD, *(list(column) for column in zip(*new, strict=True)))
+
+
+async def copy(tx: Tx, new: Iterable[NewMessage]) -> None:
+    """Write a great many pending messages."""
+    await tx.copy_records_to_table("messages", columns=_COPIED, records=new)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it stands."""
+
+    position: int
+    recipient: int
+    text: str
+    status: Status
+    network: str | None
+    refunded: bool
+
+
+_MATCHES: Final = """
+  FROM messages m JOIN sendings s ON s.tenant_id = m.tenant_id AND s.id = m.sending_id
+ WHERE m.tenant_id = $1 AND m.sending_id = $2
+   AND ($3::text IS NULL OR m.status = $3::text::message_status)
+   AND ($4::text = '' OR strpos(coalesce(m.search_text, s.search_text), $4) > 0
+                      OR strpos(m.recipient::text, $4) > 0)"""
+COUNT: Final = "SELECT count(*)" + _MATCHES
+PAGE: Final = f"""
+SELECT m.position, m.recipient, coalesce(m.text, s.text) AS text, m.status::text AS status, m.network, m.refunded
+{_MATCHES} ORDER BY m.position OFFSET $5 LIMIT $6"""
+
+
+async def page(
+    tx: Tx, tenant_id: UUID, sending_id: UUID, *, status: Status | None, search: str, offset: int, limit: int
+) -> tuple[list[Message], int]:
+    """One page of a sending's messages in the order of the request, and how many there are in all.
+
+    `search` is already folded (`rules.text.fold`) and looked for in the text and in the number.
+    """
+    values = tenant_id, sending_id, status, search
+    total = await tx.fetchval(COUNT, *values)
+    if offset >= total:
+        return [], total
+    return [_message(*row) for row in await tx.fetch(PAGE, *values, offset, limit)], total
+
+
+def _message(
+    position: int, recipient: int, text: str, status: str, network: str | None, refunded: bool
+) -> Message:
+    return Message(position, recipient, text, Status(status), network, refunded)
+
+
+class Due(NamedTuple):
+    """A pending message of a leased run, with what a carrier needs of it."""
+
+    run: int
+    position: int
+    recipient: int
+    text: str
+    attempts: int
+
+
+DUE: Final = """
+SELECT r.id AS run, m.position, m.recipient, coalesce(m.text, s.text) AS text, m.attempts
+  FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::int[], $5::int[])
+       r(id, tenant_id, sending_id, first_position, end_position)
+  JOIN sendings s ON s.tenant_id = r.tenant_id AND s.id = r.sending_id
+  JOIN messages m ON m.tenant_id = r.tenant_id AND m.sending_id = r.sending_id
+   AND m.position >= r.first_position AND m.position < r.end_position
+ WHERE m.status = 'pending'
+ ORDER BY r.id, m.position"""
+
+
+async def due(tx: Tx, runs: Sequence[tuple[int, UUID, UUID, int, int]]) -> list[Due]:
+    """What is still pending in each run (id, tenant, sending, first, end), ordered by run and position."""
+    columns = (list(column) for column in zip(*runs, strict=True))
+    return [Due(*row) for row in await tx.fetch(DUE, *columns)]
+
+
+class Taken(NamedTuple):
+    """A message a carrier has taken in so many parts (`parts_left`: a bit for each)."""
+
+    tenant_id: UUID
+    sending_id: UUID
+    position: int
+    parts_left: int
+
+
+TAKE: Final = """
+WITH taken AS (
+    UPDATE messages m SET status = 'waiting', carrier_id = $5, parts_left = t.parts_left
+      FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[]) t(tenant_id, sending_id, position, parts_left)
+     WHERE m.tenant_id = t.tenant_id AND m.sending_id = t.sending_id AND m.position = t.position
+       AND m.status = 'pending'
+ RETURNING m.tenant_id, m.sending_id)
+SELECT tenant_id, sending_id, count(*)::int AS n FROM taken GROUP BY tenant_id, sending_id"""
+
+
+async def take(tx: Tx, taken: Sequence[Taken], carrier_id: int) -> list[tuple[UUID, UUID, int]]:
+    """Move messages from pending to waiting; returns (tenant, sending, how many moved)."""
+    columns = (list(column) for column in zip(*taken, strict=True))
+    return [tuple(row) for row in await tx.fetch(TAKE, *columns, carrier_id)]
+
+
+class End(NamedTuple):
+    """How a message, or the parts of it in `parts`, ended.
+
+    `sent` ends the message when no part is left, every other status at once. `refund` is True where the money
+    goes back whatever the sending says of this status (unless it never refunds), False where the sending decides.
+    """
+
+    tenant_id: UUID
+    sending_id: UUID
+    position: int
+    parts: int
+    status: Status
+    network: str | None = None
+    refund: bool = False
+
+
+#: Every part there can be.
+ALL_PARTS: Final = 0x7FFFFFFF
+
+
+class Ended(NamedTuple):
+    """Messages of one sending that ended alike; `positions` and `prices` are those of the refunded."""
+
+    tenant_id: UUID
+    sending_id: UUID
+    owner_id: UUID
+    status: Status
+    was_waiting: bool
+    n: int
+    positions: list[int]
+    prices: list[int]
+
+
+END: Final = """
+WITH ended AS (
+    UPDATE messages m
+       SET parts_left = m.parts_left & ~e.parts,
+           status = CASE WHEN e.status <> 'sent' OR m.parts_left & ~e.parts = 0 THEN e.status::message_status
+                         ELSE m.status END,
+           ended_at = CASE WHEN e.status <> 'sent' OR m.parts_left & ~e.parts = 0 THEN $8::timestamptz END,
+           network = coalesce(e.network, m.network),
+           refunded = m.price > 0 AND (e.status = 'not_sent' AND s.refund_not_sent
+                                       OR e.status = 'no_signal' AND s.refund_no_signal
+                                       OR e.refund AND (s.refund_not_sent OR s.refund_no_signal))
+      FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::text[], $6::text[], $7::bool[])
+           e(tenant_id, sending_id, position, parts, status, network, refund)
+      JOIN sendings s ON s.tenant_id = e.tenant_id AND s.id = e.sending_id
+     WHERE m.tenant_id = e.tenant_id AND m.sending_id = e.sending_id AND m.position = e.position
+       AND m.status IN ('pending', 'waiting')
+ RETURNING m.tenant_id, m.sending_id, s.owner_id, m.position, m.status, m.carrier_id, m.refunded, m.price)
+SELECT tenant_id, sending_id, owner_id, status::text AS status, carrier_id IS NOT NULL AS was_waiting,
+       count(*)::int AS n,
+       coalesce(array_agg(position) FILTER (WHERE refunded), '{}') AS positions,
+       coalesce(array_agg(price) FILTER (WHERE refunded), '{}') AS prices
+  FROM ended
+ GROUP BY tenant_id, sending_id, owner_id, status, carrier_id IS NOT NULL"""
+
+
+async def end(tx: Tx, ends: Sequence[End], at: datetime) -> list[Ended]:
+    """End messages that are still open; those that wait on for other parts come back as `waiting`.
+
+    Each message may stand in `ends` once. One that had ended before is left as it is and not counted.
+    """
+    columns = (list(column) for column in zip(*ends, strict=True))
+    return [
+        Ended(tenant, sending, owner, Status(status), was_waiting, n, positions, prices)
+        for tenant, sending, owner, status, was_waiting, n, positions, prices in await tx.fetch(
+            END, *columns, at
+        )
+    ]
+
+
+ENDED_BEFORE: Final = """
+SELECT m.tenant_id, m.sending_id, m.position
+  FROM unnest($1::uuid[], $2::uuid[], $3::int[]) k(tenant_id, sending_id, position)
+  JOIN messages m ON m.tenant_id = k.tenant_id AND m.sending_id = k.sending_id AND m.position = k.position
+ WHERE m.ended_at <> $4"""
+
+
+async def ended_before(tx: Tx, keys: Sequence[Key], at: datetime) -> set[Key]:
+    """Which of these messages have ended, other than just now at `at`."""
+    columns = (list(column) for column in zip(*keys, strict=True))
+    return {Key(*row) for row in await tx.fetch(ENDED_BEFORE, *columns, at)}
+
+
+OPEN_OF_SENDING: Final = """
+SELECT position, status::text FROM messages
+ WHERE tenant_id = $1 AND sending_id = $2 AND position >= $3 AND position < $4
+   AND status IN ('pending', 'waiting')
+ ORDER BY position LIMIT $5"""
+
+
+async def still_open(
+    tx: Tx, tenant_id: UUID, sending_id: UUID, first: int = 0, end: int = ids.POSITION_MAX, *, rows_max: int
+) -> list[tuple[int, Status]]:
+    """Position and status of what has not ended, in the positions [first, end) of a sending."""
+    rows = await tx.fetch(OPEN_OF_SENDING, tenant_id, sending_id, first, end, rows_max)
+    return [(position, Status(status)) for position, status in rows]
+
+
+COUNT_ATTEMPT: Final = """
+UPDATE messages m SET attempts = m.attempts + 1
+  FROM unnest($1::uuid[], $2::uuid[], $3::int[]) k(tenant_id, sending_id, position)
+ WHERE m.tenant_id = k.tenant_id AND m.sending_id = k.sending_id AND m.position = k.position
+   AND m.status = 'pending'"""
+
+
+async def count_attempt(tx: Tx, keys: Sequence[Key]) -> None:
+    """Write down that these pending messages went out and no answer came."""
+    await tx.execute(COUNT_ATTEMPT, *(list(column) for column in zip(*keys, strict=True)))

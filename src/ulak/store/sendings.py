@@ -1,0 +1,175 @@
+"""Sendings: what a customer asked for in one request, with counters that say how it stands.
+
+Owns the table `sendings` (its messages are `store.messages`). The counters move in the transaction that moves
+the messages, so a list never counts messages; CHECK constraints hold their sum together.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from typing import Final, Literal, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from ulak.base.db import Tx
+
+Source = Literal["api", "panel"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewSending:
+    """A sending as it is accepted; money in micro-units. The fields stand in the order of the INSERT."""
+
+    tenant_id: UUID
+    id: UUID
+    user_id: UUID
+    owner_id: UUID
+    service_id: UUID
+    carrier_id: int
+    source: Source
+    text: str
+    search_text: str
+    sender: str | None
+    unit_price: int
+    refund_not_sent: bool
+    refund_no_signal: bool
+    resend_unsure: bool
+    n_valid: int
+    n_invalid: int
+    total_cost: int
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A sending as it stands; money in micro-units."""
+
+    id: UUID
+    text: str
+    created_at: datetime
+    completed_at: datetime | None
+    n_valid: int
+    n_invalid: int
+    n_pending: int
+    n_waiting: int
+    n_sent: int
+    n_failed: int
+    n_refunded: int
+    total_cost: int
+    total_refunded: int
+
+
+ADD: Final = """
+INSERT INTO sendings (tenant_id, id, user_id, owner_id, service_id, carrier_id, source, text, search_text, sender,
+                      unit_price, refund_not_sent, refund_no_signal, resend_unsure, n_valid, n_invalid, total_cost,
+                      created_at, expires_at, n_pending)
+SELECT s.*, s.n_valid
+  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::int[], $7::text[], $8::text[],
+              $9::text[], $10::text[], $11::bigint[], $12::bool[], $13::bool[], $14::bool[], $15::int[], $16::int[],
+              $17::bigint[], $18::timestamptz[], $19::timestamptz[])
+       s(tenant_id, id, user_id, owner_id, service_id, carrier_id, source, text, search_text, sender,
+         unit_price, refund_not_sent, refund_no_signal, resend_unsure, n_valid, n_invalid, total_cost,
+         created_at, expires_at)"""
+
+
+async def add(tx: Tx, new: Sequence[NewSending]) -> None:
+    """Write sendings whose messages are all pending."""
+    await tx.execute(ADD, *(list(column) for column in zip(*map(astuple, new), strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which sendings of a tenant; None and the empty text let everything through.
+
+    `search` is already folded (`rules.text.fold`); both dates are inclusive.
+    """
+
+    starts: datetime | None = None
+    ends: datetime | None = None
+    completed: bool | None = None
+    search: str = ""
+    source: Source | None = None
+
+
+_MATCHES: Final = """
+  FROM sendings
+ WHERE tenant_id = $1
+   AND ($2::timestamptz IS NULL OR created_at >= $2)
+   AND ($3::timestamptz IS NULL OR created_at <= $3)
+   AND ($4::bool IS NULL OR (completed_at IS NOT NULL) = $4)
+   AND ($5::text = '' OR strpos(search_text, $5) > 0)
+   AND ($6::text IS NULL OR source = $6)"""
+
+_COLUMNS: Final = """id, text, created_at, completed_at, n_valid, n_invalid, n_pending, n_waiting, n_sent,
+       n_not_sent + n_no_signal AS n_failed, n_refunded, total_cost, total_refunded"""
+
+COUNT: Final = "SELECT count(*)" + _MATCHES
+PAGE: Final = f"SELECT {_COLUMNS}{_MATCHES} ORDER BY created_at DESC, id DESC OFFSET $7 LIMIT $8"
+
+
+async def page(
+    tx: Tx, tenant_id: UUID, which: Filter, *, offset: int, limit: int
+) -> tuple[list[Sending], int]:
+    """One page of a tenant's sendings, newest first, and how many there are in all."""
+    values = tenant_id, *astuple(which)
+    total = await tx.fetchval(COUNT, *values)
+    if offset >= total:
+        return [], total
+    return [_sending(row) for row in await tx.fetch(PAGE, *values, offset, limit)], total
+
+
+FIND: Final = f"SELECT {_COLUMNS} FROM sendings WHERE tenant_id = $1 AND id = $2"
+
+
+async def find(tx: Tx, tenant_id: UUID, sending_id: UUID) -> Sending | None:
+    """One sending of a tenant."""
+    row = await tx.fetchrow(FIND, tenant_id, sending_id)
+    return _sending(row) if row else None
+
+
+def _sending(row: asyncpg.Record) -> Sending:
+    return Sending(*row.values())
+
+
+class Move(NamedTuple):
+    """How a sending's counters change; the order of the UPDATE's arrays."""
+
+    tenant_id: UUID
+    sending_id: UUID
+    pending: int = 0
+    waiting: int = 0
+    sent: int = 0
+    not_sent: int = 0
+    no_signal: int = 0
+    refunded: int = 0
+    amount_refunded: int = 0
+
+    def __add__(self, other: tuple[object, ...]) -> "Move":  # type: ignore[override]
+        """Both changes of the same sending in one."""
+        assert isinstance(other, Move)
+        sums = (mine + its for mine, its in zip(self[2:], other[2:], strict=True))
+        return Move(self.tenant_id, self.sending_id, *sums)
+
+
+COUNT_ON: Final = """
+UPDATE sendings s
+   SET n_pending = s.n_pending + d.pending, n_waiting = s.n_waiting + d.waiting, n_sent = s.n_sent + d.sent,
+       n_not_sent = s.n_not_sent + d.not_sent, n_no_signal = s.n_no_signal + d.no_signal,
+       n_refunded = s.n_refunded + d.refunded, total_refunded = s.total_refunded + d.amount_refunded,
+       completed_at = CASE WHEN s.n_pending + d.pending + s.n_waiting + d.waiting = 0 THEN $10::timestamptz END
+  FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[], $9::bigint[])
+       d(tenant_id, sending_id, pending, waiting, sent, not_sent, no_signal, refunded, amount_refunded)
+ WHERE s.tenant_id = d.tenant_id AND s.id = d.sending_id"""
+
+
+async def count_on(tx: Tx, moves: Iterable[Move], at: datetime) -> None:
+    """Move the counters of many sendings; a sending with nothing left open is completed at `at`."""
+    total: dict[tuple[UUID, UUID], Move] = {}
+    for move in moves:
+        key = move[:2]
+        total[key] = total[key] + move if key in total else move
+    if total:
+        ordered = [total[key] for key in sorted(total)]
+        await tx.execute(COUNT_ON, *(list(column) for column in zip(*ordered, strict=True)), at)
