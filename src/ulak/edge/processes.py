@@ -58,8 +58,8 @@ async def serve(
     async with database_server(config, stop) as dsn:
         await migrate(dsn)
         listener = await _listen(config.host, config.port) if "api" in roles else None
-        groups = [g for g in (("api",), ("carriers", "courier")) if set(g) & set(roles)]
-        groups = [tuple(role for role in group if role in roles) for group in groups]
+        together = [[role for role in group if role in roles] for group in (["api"], ["carriers", "courier"])]
+        groups = [group for group in together if group]
         telling = asyncio.create_task(_tell_when_ready(listener, ready))
         try:
             if len(groups) == 1:

@@ -117,7 +117,8 @@ class Directory:
         task = self._loading.get(name)
         if task is None:
             task = self._loading[name] = asyncio.create_task(self._load(name, read))
-        return await asyncio.shield(task)  # type: ignore[no-any-return]
+        value: T = await asyncio.shield(task)
+        return value
 
     async def _load(self, name: Hashable, read: Callable[[Tx], Awaitable[T]]) -> T:
         me, at = asyncio.current_task(), time.monotonic()

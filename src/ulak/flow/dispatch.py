@@ -135,8 +135,8 @@ async def mark(db: Database, marks: Sequence[tuple[int, int]], lease_id: UUID) -
 async def record(db: Database, carrier_id: int, outcomes: Outcomes, at: datetime) -> None:
     """Write answers and receipts: statuses, counters, refunds, the carrier's ids, in one commit."""
     async with db.transaction() as tx:
-        parts = [_parts(o.key, o.refs) for o in (*outcomes.took, *outcomes.refused) if o.refs]
-        new = [part for its in parts for part in its]
+        parted: Iterable[Took | Refusal] = (*outcomes.took, *outcomes.refused)
+        new = [part for one in parted for part in _parts(one.key, one.refs)]
         if new:
             await submits.add(tx, carrier_id, new, at)
         moves = await _take(tx, carrier_id, outcomes.took)
@@ -182,7 +182,8 @@ async def _take(tx: Tx, carrier_id: int, took: Iterable[Took]) -> list[sendings.
 
 
 def _parts(key: Key, refs: tuple[str, ...]) -> list[submits.Submit]:
-    return [submits.Submit(ref, *key, part) for part, ref in enumerate(refs)]
+    """The parts a carrier gave an id; one without can never be spoken of in a receipt."""
+    return [submits.Submit(ref, *key, part) for part, ref in enumerate(refs) if ref]
 
 
 class Unsure(NamedTuple):

@@ -39,6 +39,9 @@ class Priced(NamedTuple):
         return credits.Charge(*self.order.credit, self.order.id, self.order.cost(self.unit_price))
 
 
+#: An order, and where its decision goes: the claim of an earlier twin, if there was one.
+Waiting = tuple[Order, "asyncio.Future[idempotency.Claim | None]"]
+
 #: What becomes of an order: written at this unit price, answered by an earlier twin, or refused.
 Decision = int | idempotency.Claim | Refused
 
@@ -51,7 +54,7 @@ class Till:
         self._orders_max = orders_max
         self._bulk_min = bulk_min
         self._run_max = run_max
-        self._waiting: list[tuple[Order, asyncio.Future[idempotency.Claim | None]]] = []
+        self._waiting: list[Waiting] = []
         self._arrived = asyncio.Event()
         self._bulks = asyncio.Semaphore(BULKS_AT_ONCE_MAX)
 
@@ -84,9 +87,11 @@ class Till:
                 if not answer.done():
                     answer.set_exception(_unavailable())
 
-    def _next_group(self) -> list[tuple[Order, "asyncio.Future[idempotency.Claim | None]"]]:
+    def _next_group(self) -> list["Waiting"]:
         """The next orders to go together; of two with the same name only the first, the other waits its turn."""
-        group, names, left = [], set(), []
+        group: list[Waiting] = []
+        left: list[Waiting] = []
+        names: set[idempotency.Name] = set()
         for entry in self._waiting:
             claim = entry[0].claim
             if len(group) >= self._orders_max or (claim and claim.name in names):

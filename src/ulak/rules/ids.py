@@ -20,8 +20,7 @@ POSITION_MAX: Final = _RESERVED
 """Positions within a sending are 0 up to, not including, this."""
 
 _VERSION_AND_VARIANT: Final = 0x7 << 76 | 0b10 << 62
-_HIGH_RANDOM: Final = 0xFFF << 64
-_LOW_RANDOM: Final = (1 << 62) - 1
+_RANDOM: Final = 0xFFF << 64 | (1 << 62) - 1
 
 
 def new_id(now_ms: int | None = None) -> UUID:
@@ -31,7 +30,7 @@ def new_id(now_ms: int | None = None) -> UUID:
     """
     milliseconds = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     random = int.from_bytes(os.urandom(10), "big")
-    return UUID(int=milliseconds << 80 | random & _HIGH_RANDOM | random & _LOW_RANDOM | _VERSION_AND_VARIANT)
+    return UUID(int=milliseconds << 80 | random & _RANDOM | _VERSION_AND_VARIANT)
 
 
 def message_id(sending: UUID, position: int) -> UUID:

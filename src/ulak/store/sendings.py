@@ -146,7 +146,7 @@ class Move(NamedTuple):
     refunded: int = 0
     amount_refunded: int = 0
 
-    def __add__(self, other: tuple[object, ...]) -> "Move":  # type: ignore[override]
+    def __add__(self, other: tuple[object, ...]) -> "Move":
         """Both changes of the same sending in one."""
         assert isinstance(other, Move)
         sums = (mine + its for mine, its in zip(self[2:], other[2:], strict=True))

@@ -5,6 +5,8 @@ standard input what to do. As root, the directories here are 0700 (as `mktemp -d
 goes through the private mount namespace; `test_reach.py` looks at that closely.
 """
 
+# ruff: noqa: ASYNC110, ASYNC240 - small files and processes of others, which announce nothing
+
 import asyncio
 import os
 import signal
@@ -13,8 +15,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-
 from tests.base.test_embedded.users import OtherUser, pid_of_server, sockets_of, value
+
 from ulak.base.embedded import Embedded, EmbeddedError, embedded, process, server
 from ulak.base.embedded.place import Place
 

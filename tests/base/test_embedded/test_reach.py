@@ -5,6 +5,8 @@ that it works, that no directory above ours changes, that nothing is left mounte
 there is no way.
 """
 
+# ruff: noqa: ASYNC240 - small files and processes of others, which announce nothing
+
 import os
 import pwd
 import shutil
@@ -13,8 +15,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-
 from tests.base.test_embedded.users import OtherUser, pid_of_server, sockets_of, value
+
 from ulak.base.embedded import embedded
 from ulak.base.embedded.confine import INSTALLED, installed_wheel
 from ulak.base.embedded.place import SYSTEM_USER, Place

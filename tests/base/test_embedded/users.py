@@ -19,13 +19,13 @@ from ulak.base.embedded import EmbeddedError, embedded
 
 async def main(data_dir, wheel):
     try:
-        async with embedded(Path(data_dir), wheel=Path(wheel) if wheel else None) as database:
+        async with embedded(Path(data_dir), wheel=wheel and Path(wheel), settings={"fsync": "off"}) as database:
             print(database.dsn, flush=True)
             await asyncio.to_thread(sys.stdin.readline)
     except EmbeddedError as error:
         print(error, flush=True)
 
-data_dir, wheel, uid = sys.argv[1:]
+data_dir, wheel, uid = (argument or None for argument in sys.argv[1:])
 if uid:
     os.setgroups([]), os.setgid(int(uid)), os.setuid(int(uid))
 asyncio.run(main(data_dir, wheel))

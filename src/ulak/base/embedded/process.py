@@ -105,7 +105,7 @@ async def sweep(name: str, uid: int, patience_seconds: float) -> None:
         for pid in orphans(name, uid):
             if number:
                 signal_if(pid, number)
-        while orphans(name, uid) and time.monotonic() < until:  # noqa: ASYNC110 - nobody tells us of strangers
+        while orphans(name, uid) and time.monotonic() < until:
             await asyncio.sleep(_PAUSE_SECONDS)
 
 

@@ -57,29 +57,32 @@ class Body(Generic[S]):
     def __init__(
         self, struct: type[S], fit: Callable[[S], bool], faults: Callable[[dict[str, Any]], Iterator[Fault]]
     ) -> None:
-        self._struct = struct
-        self._decoder = msgspec.json.Decoder(struct)
-        self._fit = fit
+        self._struct: type[S] = struct
+        self._decoder: msgspec.json.Decoder[S] = msgspec.json.Decoder(struct)
+        self._fit: Callable[[S], bool] = fit
         self._faults = faults
 
     def decode(self, raw: bytes) -> S:
         """The body with its texts normalised; raises `malformed_json` or `validation_failed`."""
-        try:
-            body = self._decoder.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            body = None
-        if body is not None and self._fit(body):
-            return body
+        quick = self._decode_quickly(raw)
+        if quick is not None and self._fit(quick):
+            return quick
         data = _lenient(raw)
         if not isinstance(data, dict):
             _refuse([Fault("body", "must be a JSON object")])
         faults = list(self._faults(data))
         if faults:
             _refuse(faults)
-        body = msgspec.convert(data, self._struct)  # the quick way stumbled over a field we ignore
-        if not self._fit(body):
+        slow: S = msgspec.convert(data, self._struct)  # the quick way stumbled over a field we ignore
+        if not self._fit(slow):
             _refuse([Fault("body", "cannot be read")])
-        return body
+        return slow
+
+    def _decode_quickly(self, raw: bytes) -> S | None:
+        try:
+            return self._decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
 
 
 def _refuse(faults: list[Fault]) -> NoReturn:

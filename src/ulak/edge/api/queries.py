@@ -125,9 +125,10 @@ def _boolean(raw: str) -> bool:
 
 
 def _source(raw: str) -> Source:
-    if raw == "api" or raw == "panel":
-        return raw
-    raise _Unfit("must be api or panel")
+    sources: dict[str, Source] = {"api": "api", "panel": "panel"}
+    if raw not in sources:
+        raise _Unfit(f"must be one of {', '.join(sources)}")
+    return sources[raw]
 
 
 def _status(raw: str) -> Status:

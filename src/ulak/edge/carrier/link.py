@@ -13,11 +13,11 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
-
 from smpp.backoff import Backoff
 from smpp.client import Answer, BindRefused, Client, ClientOptions, Delivery
 from smpp.pdu import SubmitSm
 from smpp.receipt import parse
+
 from ulak.base import metrics
 from ulak.base.config import Config
 from ulak.base.db import COLLISION, UNREACHABLE, Database
@@ -135,8 +135,11 @@ class Link:
 
     async def _bound(self) -> None:
         """While the connection lasts: feed it and hold on to the leases. Afterwards: give back what is left."""
-        tasks = [asyncio.create_task(self._feed()), asyncio.create_task(self._renew())]
-        ends = [asyncio.create_task(self._lost.wait()), asyncio.create_task(self._stopping.wait())]
+        tasks: list[asyncio.Task[None]] = [
+            asyncio.create_task(self._feed()),
+            asyncio.create_task(self._renew()),
+        ]
+        ends = [asyncio.create_task(event.wait()) for event in (self._lost, self._stopping)]
         try:
             await asyncio.wait([*tasks, *ends], return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:

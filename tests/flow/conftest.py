@@ -1,0 +1,192 @@
+"""A small world to accept, dispatch and settle in: real PostgreSQL, no processes, no network."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+import pytest
+
+from ulak.base.db import Database
+from ulak.flow import dispatch
+from ulak.flow.accept import Acceptance, Accepted, Request, now
+from ulak.flow.directory import Directory
+from ulak.flow.dispatch import Outcomes, Refusal, Took
+from ulak.flow.till import Till
+from ulak.rules.status import Status
+from ulak.rules.tenancy import Context
+from ulak.store import credits, messages, sendings
+from ulak.store.idempotency import Name
+from ulak.store.messages import Key
+from ulak.store.receipts import Receipt
+
+USD = 1_000_000
+
+
+@dataclass
+class World:
+    """Builders, and what a customer or a carrier would see."""
+
+    db: Database
+    directory: Directory
+    acceptance: Acceptance
+    carrier: int = 0
+    refs: int = 0
+    taken: dict[str, Key] = field(default_factory=dict)
+
+    async def service(self, price: int = USD, **columns: object) -> UUID:
+        """A service at this price; `columns` override the table's defaults."""
+        id_ = uuid4()
+        values = {"id": id_, "name": f"S{id_}", "currency": "USD", "price": price, "carrier_id": self.carrier}
+        await self._insert("services", values | columns)
+        self.directory.forget()
+        return id_
+
+    async def rule(self, service: UUID, kind: str, value: int, **columns: object) -> None:
+        """A price rule for everyone, unless `columns` say otherwise."""
+        values = {"id": uuid4(), "service_id": service, "kind": kind, "value": value}
+        await self._insert("price_rules", values | columns)
+        self.directory.forget()
+
+    async def _insert(self, table: str, values: dict[str, object]) -> None:
+        names, places = ", ".join(values), ", ".join(f"${n}" for n in range(1, len(values) + 1))
+        async with self.db.transaction() as tx:
+            await tx.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", *values.values())
+
+    async def customer(self, credit: int = 100 * USD) -> Context:
+        """A user with credit of their own."""
+        who = Context(uuid4())
+        await self._fund(who, credit)
+        return who
+
+    async def member(self, credit: int = 100 * USD, organization: UUID | None = None) -> Context:
+        """A member of an organization with credit there."""
+        who = Context(uuid4(), organization or uuid4())
+        await self._fund(who, credit)
+        return who
+
+    async def _fund(self, who: Context, credit: int) -> None:
+        async with self.db.transaction() as tx:
+            await credits.ensure(tx, who.tenant_id, who.owner_id)
+            if credit:
+                await credits.move(
+                    tx,
+                    tenant_id=who.tenant_id,
+                    kind="topup",
+                    debit=credits.FUNDING,
+                    credit=who.owner_id,
+                    amount=credit,
+                    actor="test",
+                )
+
+    async def send(self, who: Context, service: UUID, to: int = 1, text: str = "merhaba") -> UUID:
+        """A bulk of `to` numbers."""
+        numbers = [f"9055{n:08d}" for n in range(to)]
+        return (await self.accept(Request(who, service, numbers, text, "api"))).sending_id
+
+    async def accept(self, request: Request) -> Accepted:
+        """Any request."""
+        return await self.acceptance.accept(request)
+
+    def named(self, who: Context, service: UUID, key: str, body: bytes = b"{}") -> Request:
+        """A request with an Idempotency-Key."""
+        name = Name(who.tenant_id, who.user_id, "/sms-sendings", key)
+        return Request(who, service, ["905550000000"], "merhaba", "api", single=True, name=name, body=body)
+
+    async def lease(self, room: int = 10_000, lease: UUID | None = None) -> list[dispatch.Work]:
+        """What the carrier's link gets to do."""
+        return await dispatch.lease(
+            self.db,
+            self.carrier,
+            lease or uuid4(),
+            now(),
+            room=room,
+            rows_max=200,
+            bulk=True,
+            seconds=15,
+        )
+
+    async def take(self, *work: dispatch.Work, parts: int = 1) -> list[str]:
+        """The carrier takes all of this; returns its ids."""
+        outcomes = Outcomes(finished=[item.run.id for item in work])
+        refs = []
+        for item in work:
+            for due in item.due:
+                key = Key(item.run.tenant_id, item.run.sending_id, due.position)
+                its = tuple(self.ref(key) for _ in range(parts))
+                outcomes.took.append(Took(key, its))
+                refs += its
+        await dispatch.record(self.db, self.carrier, outcomes, now())
+        return refs
+
+    def ref(self, key: Key) -> str:
+        """The carrier's next id."""
+        self.refs += 1
+        self.taken[str(self.refs)] = key
+        return str(self.refs)
+
+    async def refuse(self, *work: dispatch.Work) -> None:
+        """The carrier refuses all of this."""
+        keys = [Key(w.run.tenant_id, w.run.sending_id, due.position) for w in work for due in w.due]
+        outcomes = Outcomes(refused=[Refusal(key) for key in keys], finished=[w.run.id for w in work])
+        await dispatch.record(self.db, self.carrier, outcomes, now())
+
+    async def receive(
+        self, refs: list[str], status: Status | None = Status.SENT, network: str | None = None
+    ) -> None:
+        """Receipts come in."""
+        receipts = [Receipt(ref, status, None, network, "raw") for ref in refs]
+        await dispatch.record(self.db, self.carrier, Outcomes(receipts=receipts), now())
+
+    async def balance(self, who: Context) -> int:
+        """What the customer can spend."""
+        async with self.db.reading() as tx:
+            return await credits.balance(tx, who.tenant_id, who.owner_id)
+
+    async def sending(self, who: Context, sending: UUID) -> sendings.Sending:
+        """The sending as the customer sees it."""
+        async with self.db.reading() as tx:
+            found = await sendings.find(tx, who.tenant_id, sending)
+        assert found
+        return found
+
+    async def statuses(self, who: Context, sending: UUID) -> list[Status]:
+        """The status of each message, in order."""
+        async with self.db.reading() as tx:
+            rows, _ = await messages.page(
+                tx, who.tenant_id, sending, status=None, search="", offset=0, limit=100_000
+            )
+        return [row.status for row in rows]
+
+    async def count(self, table: str, where: str = "true") -> int:
+        """How many rows."""
+        async with self.db.reading() as tx:
+            n: int = await tx.fetchval(f"SELECT count(*) FROM {table} WHERE {where}")
+        return n
+
+    async def age(self, who: Context, sending: UUID, minutes: int) -> None:
+        """Let time pass for a sending: its validity ends so much earlier."""
+        async with self.db.transaction() as tx:
+            for table, column in (("sendings", "id"), ("batches", "sending_id")):
+                await tx.execute(
+                    f"UPDATE {table} SET expires_at = expires_at - make_interval(mins => $1) WHERE {column} = $2",
+                    minutes,
+                    sending,
+                )
+
+
+@pytest.fixture
+async def world(db: Database) -> AsyncIterator[World]:
+    directory = Directory(db)
+    till = Till(db, orders_max=64, bulk_min=1000, run_max=500)
+    running = asyncio.create_task(till.run())
+    async with db.transaction() as tx:
+        carrier = await tx.fetchval(
+            "INSERT INTO carriers (name, host, port, system_id, password) "
+            "VALUES ('c', '127.0.0.1', 1, 's', 'p') RETURNING id"
+        )
+    yield World(db, directory, Acceptance(db, directory, till), carrier)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
