@@ -41,7 +41,20 @@ def test_undelivered_to_an_absent_subscriber_is_no_signal(error: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [None, "", "000", "001", "060", "270", "absent", "6.0", "-6", "٦", "6" * 5000]
+    "error",
+    [
+        None,
+        "",
+        "000",
+        "001",
+        "060",
+        "270",
+        "absent",
+        "6.0",
+        "-6",
+        "٦",
+        pytest.param("6" * 5000, id="5000 digits"),
+    ],
 )
 def test_undelivered_for_any_other_reason_is_not_sent(error: str | None) -> None:
     assert from_receipt("UNDELIV", error) is Status.NOT_SENT

@@ -1,8 +1,8 @@
 """Segments: a text as the parts in which it travels.
 
-In: a clean text of any length (a message has at most 160 characters, and no more than four parts). Out: the parts,
-each with the header and the payload that `short_message` carries, and how full they are. A text goes in septets
-when an alphabet can write all of it, else in UCS-2. Nothing is lost, added or replaced on the way.
+In: a clean text of any length (a message of 160 characters has five parts at most). Out: the parts, each with the
+header and the payload that `short_message` carries, and how full they are. A text goes in septets when an alphabet
+can write all of it, else in UCS-2. Nothing is lost, added or replaced on the way.
 
 Parts are cut as late as they can be, but never inside a character: an escape stays with its code, and the two
 halves of a surrogate pair stay together, so a part can be one unit short. What only looks like one character (a

@@ -11,6 +11,7 @@ import asyncio
 import importlib.util
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -176,13 +177,28 @@ def _readable_copy(place: Place, wheel: Path) -> Path:
 
 
 async def _execute(command: Sequence[str]) -> tuple[int, str]:
-    """Run a command to its end, in a session of its own: a Ctrl-C at the terminal is not meant for it."""
+    """Run a command to its end; given up on, it is killed.
+
+    Not with asyncio's own subprocesses: uvloop's hand the pipe on to whatever the command leaves running, and we
+    would wait for the output of the server itself.
+    """
+    process = _begin(command)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+        output, _ = await asyncio.to_thread(process.communicate)
+    except BaseException:
+        process.kill()
+        raise
+    return process.returncode, output.decode("utf-8", "replace")
+
+
+def _begin(command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """In a session of its own: a Ctrl-C at the terminal is not meant for it."""
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             cwd="/",
             env=_ENVIRONMENT,
             start_new_session=True,
@@ -191,10 +207,3 @@ async def _execute(command: Sequence[str]) -> tuple[int, str]:
         raise EmbeddedError(
             f"{command[0]} is not installed. Install util-linux and coreutils, {OTHERWISE}."
         ) from error
-    try:
-        output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode or 0, output.decode("utf-8", "replace")

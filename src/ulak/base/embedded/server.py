@@ -23,7 +23,14 @@ import asyncpg
 from ulak.base.embedded import cluster, locks, process, settings
 from ulak.base.embedded.confine import find_way, installed_wheel
 from ulak.base.embedded.place import PORT, Place, is_private
-from ulak.base.embedded.trouble import EmbeddedError, OccupiedError, StillStartingError, from_postgres, told
+from ulak.base.embedded.trouble import (
+    EmbeddedError,
+    OccupiedError,
+    StillStartingError,
+    failures,
+    from_postgres,
+    told,
+)
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _PAUSE_SECONDS: Final = 0.01
@@ -188,7 +195,12 @@ class Embedded:
         """Why a postmaster we waited for is gone: one that we found was being stopped, one of our own failed."""
         if not started:
             return OccupiedError(f"The server in {self._place.data_dir} ended while it was being joined.")
-        return from_postgres(cluster.last_words(self._place), self._place.data_dir, self._place.cluster)
+        words = cluster.last_words(self._place)
+        if not failures(words):
+            return OccupiedError(
+                f"The server in {self._place.data_dir} was killed while it started. Try again."
+            )
+        return from_postgres(words, self._place.data_dir, self._place.cluster)
 
     def _checked(self, sockets: Path) -> Path:
         if not is_private(sockets, self._place.cluster.stat().st_uid):

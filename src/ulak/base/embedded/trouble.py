@@ -86,9 +86,14 @@ def from_postgres(said: str, data_dir: Path, cluster: Path) -> EmbeddedError:
 def last_line(said: str) -> str:
     """The one line of a program's output that says most: the last that reports a failure, else the last."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    failures = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "ERROR", "error:"))]
-    chosen = _STAMP.sub("", (failures or lines or ["it said nothing"])[-1])
+    chosen = _STAMP.sub("", (failures(said) or lines or ["it said nothing"])[-1])
     return chosen if chosen.endswith(".") else f"{chosen}."
+
+
+def failures(said: str) -> list[str]:
+    """The lines in which a program reports that it failed. A killed one has none."""
+    words = ("FATAL", "PANIC", "ERROR", "error:", "not found", "ermission denied")
+    return [line.strip() for line in said.splitlines() if any(word in line for word in words)]
 
 
 def _full(data_dir: Path) -> EmbeddedError:

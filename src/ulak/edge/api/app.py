@@ -5,21 +5,21 @@ matched exactly; what is not here is `not_found` in the one error shape.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, Router
-from starlette.staticfiles import StaticFiles
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from ulak.base.config import Config
 from ulak.base.db import UNREACHABLE, Database
 from ulak.base.migrate import pending
 from ulak.edge.api.operations import Operations
-from ulak.edge.api.reference import openapi_json, reference_page, swagger_assets
+from ulak.edge.api.reference import openapi_json, reference_assets, reference_page
 from ulak.edge.api.resource import Action, Resource, refusal, request_id_of
 from ulak.edge.limits import Limiter
 from ulak.edge.listening import listening
@@ -29,6 +29,9 @@ from ulak.flow.till import Till
 from ulak.rules.permission import Permission
 from ulak.rules.refusal import Code, Refused
 from ulak.store import notices
+
+
+Answer = Callable[[Request], Awaitable[Response]]
 
 
 class Application:
@@ -88,14 +91,15 @@ class Application:
 
     def _beside(self) -> list[BaseRoute]:
         """What stands outside the base path and needs no key."""
-        return [
-            Route("/openapi.json", _fixed(openapi_json(self.config.base_path), "application/json")),
-            Route("/docs", _fixed(reference_page(), "text/html")),
-            Mount("/docs/assets", StaticFiles(directory=swagger_assets())),
-            Route("/healthz", _healthy),
-            Route("/readyz", self._ready),
-            Route("/metrics", _metrics),
-        ]
+        pages: dict[str, Answer] = {
+            "/openapi.json": _fixed(openapi_json(self.config.base_path), "application/json"),
+            "/docs": _fixed(reference_page(), "text/html"),
+            "/healthz": _healthy,
+            "/readyz": self._ready,
+            "/metrics": _metrics,
+        }
+        pages |= {f"/docs/assets/{path.name}": _file(path) for path in reference_assets()}
+        return [Route(path, Page(answer)) for path, answer in pages.items()]
 
     async def _ready(self, request: Request) -> Response:
         """200 once the database answers and its schema is ours."""
@@ -109,9 +113,34 @@ class Application:
         return JSONResponse({"ready": True})
 
 
-def _fixed(body: bytes, media_type: str):  # type: ignore[no-untyped-def]
+class Page:
+    """A page beside the API: it can be read, and nothing else."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        if request.method in ("GET", "HEAD"):
+            response = await self._answer(request)
+        else:
+            headers = {"x-request-id": request_id_of(request), "allow": "GET, HEAD"}
+            refused = Refused(Code.METHOD_NOT_ALLOWED, "This path answers GET and HEAD.")
+            response = refusal(refused, headers["x-request-id"], headers)
+        await response(scope, receive, send)
+
+
+def _fixed(body: bytes, media_type: str) -> Answer:
     async def answer(request: Request) -> Response:
         return Response(body, media_type=media_type)
+
+    return answer
+
+
+def _file(path: Path) -> Answer:
+    async def answer(request: Request) -> Response:
+        return FileResponse(path, headers={"cache-control": "max-age=86400"})
 
     return answer
 

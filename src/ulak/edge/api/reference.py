@@ -49,9 +49,10 @@ def reference_page() -> bytes:
     return _PAGE.encode()
 
 
-def swagger_assets() -> Path:
-    """Where the wheel keeps the page's script and style."""
+def reference_assets() -> list[Path]:
+    """The page's script and style, as the wheel brings them."""
     wheel = find_spec("swagger_ui")
     assert wheel is not None
     assert wheel.submodule_search_locations is not None
-    return Path(wheel.submodule_search_locations[0]) / "static"
+    folder = Path(wheel.submodule_search_locations[0]) / "static"
+    return [folder / "swagger-ui.css", folder / "swagger-ui-bundle.js"]
