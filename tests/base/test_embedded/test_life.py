@@ -5,7 +5,7 @@ standard input what to do. As root, the directories here are 0700 (as `mktemp -d
 goes through the private mount namespace; `test_reach.py` looks at that closely.
 """
 
-# ruff: noqa: ASYNC110, ASYNC240 - small files and processes of others, which announce nothing
+# ruff: noqa: ASYNC240 - small files and processes of others, which announce nothing
 
 import asyncio
 import os

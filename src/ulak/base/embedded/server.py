@@ -34,6 +34,7 @@ from ulak.base.embedded.trouble import (
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _PAUSE_SECONDS: Final = 0.01
+_CONNECT_SECONDS: Final = 10.0
 _ORPHAN_SECONDS: Final = 5.0  # for backends of a killed postmaster to notice, before they are ended
 _STOP_SECONDS: Final = 60.0  # for the last checkpoint; then it stops without, and recovers at the next start
 
@@ -41,16 +42,16 @@ _CREATE_ROLE: Final = f"CREATE ROLE {settings.ROLE} LOGIN CREATEDB IN ROLE pg_mo
 _CREATE_DATABASE: Final = f"CREATE DATABASE {settings.ROLE} OWNER {settings.ROLE}"
 _CREATE_STATISTICS: Final = "CREATE EXTENSION IF NOT EXISTS pg_stat_statements"
 _HAS_ROLE: Final = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
-_HAS_DATABASE: Final = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
 _CAN_COUNT: Final = "SELECT current_setting('shared_preload_libraries') LIKE '%pg_stat_statements%'"
 
-#: What connecting raises while a server is on its way up or down.
-_NOT_YET: Final = (
+#: What a connection raises while its server is on the way up or down, or is killed.
+_AWAY: Final = (
     ConnectionError,
     FileNotFoundError,
     TimeoutError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.ConnectionDoesNotExistError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InternalClientError,  # asyncpg's confusion when the server dies in the middle of the greeting
 )
 
 
@@ -151,12 +152,17 @@ class Embedded:
                 pid = running or await self._start()
                 if not await self._wait_until_ready(pid, until):
                     raise self._why_it_ended(started=not running)
-                await self._admit(until)
+                await self._admit()
                 break
             except OccupiedError:
                 if time.monotonic() >= until:
                     raise
-                await asyncio.sleep(_PAUSE_SECONDS * 10)
+            except _AWAY as error:
+                if time.monotonic() >= until:
+                    raise self._still_starting() from error
+            except asyncpg.PostgresError as error:
+                raise from_postgres(str(error), self._place.data_dir, self._place.cluster) from error
+            await asyncio.sleep(_PAUSE_SECONDS * 5)
         cluster.trim_logs(self._place)
 
     def _postmaster(self) -> int | None:
@@ -210,47 +216,24 @@ class Embedded:
             )
         return sockets
 
-    async def _admit(self, until: float) -> None:
+    async def _admit(self) -> None:
         """Connect once, so that whoever uses the DSN can; make the role and the database when they are missing."""
         try:
-            connection = await self._connect(self.dsn, until)
-            await connection.close()
-            return
+            async with _connected(self.dsn):
+                return
         except asyncpg.TooManyConnectionsError:
             return  # it answers; others are merely busy with it
         except (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError):
-            pass
-        await self._furnish(until)
+            await self._furnish()
 
-    async def _furnish(self, until: float) -> None:
-        connection = await self._connect(self._dsn(settings.SUPERUSER, "postgres"), until)
-        try:
+    async def _furnish(self) -> None:
+        """Make what is missing, the database last: where it is, everything is."""
+        async with _connected(self._dsn(settings.SUPERUSER, "template1")) as connection:
             if not await connection.fetchval(_HAS_ROLE, settings.ROLE):
                 await connection.execute(_CREATE_ROLE)
-            if not await connection.fetchval(_HAS_DATABASE, settings.ROLE):
-                await connection.execute(_CREATE_DATABASE)
-            counts = await connection.fetchval(_CAN_COUNT)
-        finally:
-            await connection.close()
-        if counts:
-            connection = await self._connect(self._dsn(settings.SUPERUSER, settings.ROLE), until)
-            try:
+            if await connection.fetchval(_CAN_COUNT):
                 await connection.execute(_CREATE_STATISTICS)
-            finally:
-                await connection.close()
-
-    async def _connect(self, dsn: str, until: float) -> "asyncpg.Connection[asyncpg.Record]":
-        while True:
-            try:
-                return await asyncpg.connect(dsn, timeout=max(1.0, until - time.monotonic()))
-            except _NOT_YET:
-                if time.monotonic() >= until:
-                    raise self._still_starting() from None
-            if self._postmaster() is None:
-                raise OccupiedError(
-                    f"The server in {self._place.data_dir} went away while it was being joined."
-                )
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await connection.execute(_CREATE_DATABASE)
 
     async def _shut_down(self) -> None:
         """Stop the server: fast, then without the last checkpoint, then by force. Waits until it is gone."""
@@ -291,3 +274,12 @@ async def embedded(
         yield server
     finally:
         await server.release()
+
+
+@asynccontextmanager
+async def _connected(dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=_CONNECT_SECONDS)

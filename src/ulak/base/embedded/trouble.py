@@ -12,6 +12,11 @@ from pathlib import Path
 
 OTHERWISE = "or set ULAK_DATABASE_URL to a PostgreSQL server of your own"
 _STAMP = re.compile(r"^[-0-9:. A-Z]+\[\d+\] [A-Z]+:\s+")  # time, process and level of a line in a log
+_TO_CLIENTS = (
+    "the database system is ",
+    "terminating connection",
+    'role "ulak" does not exist',
+)  # no failures of the server
 
 
 class EmbeddedError(Exception):
@@ -80,7 +85,7 @@ def from_postgres(said: str, data_dir: Path, cluster: Path) -> EmbeddedError:
             f"PostgreSQL refuses a setting: {last_line(complaints[0] if complaints else said)} "
             f"Correct it in {cluster / 'postgresql.conf'}."
         )
-    return EmbeddedError(f"PostgreSQL did not start: {last_line(said)} Its log is in {cluster / 'log'}.")
+    return EmbeddedError(f"PostgreSQL cannot be used: {last_line(said)} Its log is in {cluster / 'log'}.")
 
 
 def last_line(said: str) -> str:
@@ -93,7 +98,8 @@ def last_line(said: str) -> str:
 def failures(said: str) -> list[str]:
     """The lines in which a program reports that it failed. A killed one has none."""
     words = ("FATAL", "PANIC", "ERROR", "error:", "not found", "ermission denied")
-    return [line.strip() for line in said.splitlines() if any(word in line for word in words)]
+    lines = [line.strip() for line in said.splitlines() if any(word in line for word in words)]
+    return [line for line in lines if not any(word in line for word in _TO_CLIENTS)]
 
 
 def _full(data_dir: Path) -> EmbeddedError:

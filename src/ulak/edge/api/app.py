@@ -30,7 +30,6 @@ from ulak.rules.permission import Permission
 from ulak.rules.refusal import Code, Refused
 from ulak.store import notices
 
-
 Answer = Callable[[Request], Awaitable[Response]]
 
 

@@ -1,0 +1,101 @@
+"""Organizations and their members. Owns the tables `organizations` and `memberships`."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+from ulak.base.db import Tx
+from ulak.rules.permission import Permission
+
+State = Literal["active", "inactive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """An organization; names are unique whatever their case."""
+
+    id: UUID
+    name: str
+    state: State
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user's place in an organization."""
+
+    organization: Organization
+    permissions: frozenset[Permission]
+
+
+ADD: Final = """
+INSERT INTO organizations (id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING
+RETURNING id, name, state, created_at"""
+
+
+async def add(tx: Tx, id_: UUID, name: str) -> Organization | None:
+    """Write an organization; None when the name is taken."""
+    row = await tx.fetchrow(ADD, id_, name)
+    return Organization(**row) if row else None
+
+
+FIND: Final = """
+SELECT id, name, state, created_at FROM organizations
+ WHERE lower(name) = lower($1) OR id::text = lower($1)
+ ORDER BY lower(name) = lower($1) DESC LIMIT 1"""
+
+
+async def find(tx: Tx, name_or_id: str) -> Organization | None:
+    """The organization of this name or id."""
+    row = await tx.fetchrow(FIND, name_or_id)
+    return Organization(**row) if row else None
+
+
+ALL: Final = "SELECT id, name, state, created_at FROM organizations ORDER BY created_at, id"
+
+
+async def all(tx: Tx) -> list[Organization]:
+    """Every organization, oldest first."""
+    return [Organization(**row) for row in await tx.fetch(ALL)]
+
+
+SET_STATE: Final = "UPDATE organizations SET state = $2 WHERE id = $1"
+
+
+async def set_state(tx: Tx, id_: UUID, state: State) -> None:
+    """Open an organization, or close it."""
+    await tx.execute(SET_STATE, id_, state)
+
+
+JOIN: Final = """
+INSERT INTO memberships (organization_id, user_id, permissions) VALUES ($1, $2, $3)
+    ON CONFLICT (organization_id, user_id) DO UPDATE SET permissions = excluded.permissions"""
+
+
+async def join(tx: Tx, organization_id: UUID, user_id: UUID, permissions: Collection[Permission]) -> None:
+    """Make a user a member with these permissions, or give a member these instead of those they had."""
+    await tx.execute(JOIN, organization_id, user_id, sorted(permissions))
+
+
+LEAVE: Final = "DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2 RETURNING user_id"
+
+
+async def leave(tx: Tx, organization_id: UUID, user_id: UUID) -> bool:
+    """End a membership; whether there was one."""
+    return await tx.fetchval(LEAVE, organization_id, user_id) is not None
+
+
+OF_USER: Final = """
+SELECT o.id, o.name, o.state, o.created_at, m.permissions
+  FROM memberships m JOIN organizations o ON o.id = m.organization_id
+ WHERE m.user_id = $1 ORDER BY o.created_at, o.id"""
+
+
+async def of_user(tx: Tx, user_id: UUID) -> list[Member]:
+    """The organizations a user belongs to, active or not, oldest first."""
+    return [
+        Member(Organization(id_, name, state, created_at), frozenset(map(Permission, permissions)))
+        for id_, name, state, created_at, permissions in await tx.fetch(OF_USER, user_id)
+    ]
