@@ -12,24 +12,19 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
-import uvicorn
 
 from ulak.base.config import Config
 from ulak.base.db import UNREACHABLE, Database
 from ulak.base.embedded import Embedded
 from ulak.base.migrate import migrate
-from ulak.edge import courier
-from ulak.edge.api.app import Application
-from ulak.edge.carrier.links import Links
 from ulak.rules.refusal import Code, Refused
 
-ROLES: Final = ("api", "carriers", "courier")
 PORT_WAIT_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = 0.5
 RESTART_SECONDS_MAX: Final = 10.0
@@ -137,14 +132,7 @@ async def _run(
 ) -> None:
     """Run roles right here until `stop`; an error in one ends them all."""
     async with _database(config, dsn) as db:
-        tasks = []
-        if "api" in roles:
-            assert listener
-            tasks.append(asyncio.create_task(_serve_http(config, db, listener, stop), name="api"))
-        if "carriers" in roles:
-            tasks.append(asyncio.create_task(Links(db, config).run(), name="carriers"))
-        if "courier" in roles:
-            tasks.append(asyncio.create_task(courier.run(db, config), name="courier"))
+        tasks = [asyncio.create_task(_ROLES[role](config, db, listener, stop), name=role) for role in roles]
         stopped = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
         for task in (*tasks, stopped):
@@ -155,42 +143,32 @@ async def _run(
             task.result()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling: signals are ours."""
+Role = Callable[[Config, Database, socket.socket | None, asyncio.Event], Coroutine[Any, Any, None]]
 
-    @contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]
-        """Leave the signals alone."""
-        yield
+# A process loads only what its roles need: memory is per process.
 
 
-async def _serve_http(config: Config, db: Database, listener: socket.socket, stop: asyncio.Event) -> None:
-    application = Application(config, db)
-    server = _Server(
-        uvicorn.Config(
-            application.router,
-            http="httptools",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,
-            backlog=2048,
-            timeout_graceful_shutdown=int(config.stop_seconds),
-        )
-    )
+async def _api(config: Config, db: Database, listener: socket.socket | None, stop: asyncio.Event) -> None:
+    from ulak.edge.api.server import serve_http
 
-    async def leave() -> None:
-        await stop.wait()
-        server.should_exit = True
+    assert listener
+    await serve_http(config, db, listener, stop)
 
-    leaving = asyncio.create_task(leave())
-    try:
-        async with application.running():
-            await server.serve(sockets=[listener])
-    finally:
-        leaving.cancel()
+
+async def _carriers(config: Config, db: Database, *_: object) -> None:
+    from ulak.edge.carrier.links import Links
+
+    await Links(db, config).run()
+
+
+async def _courier(config: Config, db: Database, *_: object) -> None:
+    from ulak.edge import courier
+
+    await courier.run(db, config)
+
+
+_ROLES: Final[dict[str, Role]] = {"api": _api, "carriers": _carriers, "courier": _courier}
+ROLES: Final = tuple(_ROLES)
 
 
 # roles in processes of their own

@@ -1,6 +1,5 @@
 """A directory for one embedded server, and nothing left of either after the test."""
 
-import os
 import shutil
 import signal
 import tempfile
@@ -22,6 +21,8 @@ def data_dir() -> Iterator[Path]:
         place = Place.of(home / "data")
         found = process.read_pid_file(place.cluster)
         if found and process.is_postmaster(found.pid, place.name):
-            os.kill(found.pid, signal.SIGKILL)
+            process.signal_if(found.pid, signal.SIGKILL)
+        for orphan in process.orphans(place.name, place.owner.uid):
+            process.signal_if(orphan, signal.SIGKILL)
         shutil.rmtree(place.run, ignore_errors=True)
     shutil.rmtree(home)

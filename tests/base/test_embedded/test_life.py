@@ -9,13 +9,12 @@ goes through the private mount namespace; `test_reach.py` looks at that closely.
 
 import asyncio
 import os
-import signal
 import stat
 from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.base.test_embedded.users import OtherUser, pid_of_server, sockets_of, value
+from tests.base.test_embedded.users import OtherUser, kill_server, pid_of_server, sockets_of, value
 
 from ulak.base.embedded import Embedded, EmbeddedError, embedded, process, server
 from ulak.base.embedded.place import Place
@@ -90,7 +89,7 @@ async def test_ensure_starts_a_killed_server_again_and_nothing_committed_is_lost
     async with embedded(data_dir) as database:
         dsn = database.dsn
         await value(dsn, "CREATE TABLE kept AS SELECT 42 AS answer")
-        os.kill(pid_of_server(data_dir), signal.SIGKILL)
+        await kill_server(data_dir)
         assert await database.ensure()
         assert database.dsn == dsn
         assert await value(dsn, "SELECT answer FROM kept") == 42
@@ -106,15 +105,15 @@ async def test_a_killed_server_with_a_busy_backend_comes_back(
     backend = connection.get_server_pid()
     busy = asyncio.create_task(connection.execute("DO $$BEGIN LOOP END LOOP; END$$"))
     await _until_running(database.dsn, backend)
-    os.kill(pid_of_server(data_dir), signal.SIGKILL)
+    await kill_server(data_dir)
     try:
         assert await database.ensure()
         assert not process.is_alive(backend)
         assert await value(database.dsn, "SELECT 1") == 1
     finally:
+        connection.terminate()
         with pytest.raises((asyncpg.PostgresError, ConnectionError)):
             await busy
-        connection.terminate()
         await database.release()
 
 
@@ -126,11 +125,10 @@ async def _until_running(dsn: str, backend: int) -> None:
 
 async def test_pid_files_of_a_dead_server_with_pids_of_the_living_are_seen_through(data_dir: Path) -> None:
     database = await Embedded.use(data_dir, settings=QUICK)
-    pid = pid_of_server(data_dir)
+    pid = await kill_server(data_dir)
+    await process.sweep(Place.of(data_dir).name, os.stat(data_dir / "postgres").st_uid, 5)
     for lock in (data_dir / "postgres/postmaster.pid", sockets_of(database.dsn) / ".s.PGSQL.5432.lock"):
         lock.write_text(lock.read_text().replace(str(pid), str(os.getpid()), 1))
-    os.kill(pid, signal.SIGKILL)
-    await process.sweep(Place.of(data_dir).name, os.stat(data_dir / "postgres").st_uid, 5)
     assert await database.ensure()
     assert await value(database.dsn, "SELECT 1") == 1
     await database.release()

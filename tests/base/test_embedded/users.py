@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
@@ -80,6 +81,14 @@ def pid_of_server(data_dir: Path) -> int:
     found = process.read_pid_file(data_dir / "postgres")
     assert found is not None
     return found.pid
+
+
+async def kill_server(data_dir: Path) -> int:
+    """SIGKILL to the postmaster; returns its pid when it is gone (a signal takes effect a little later)."""
+    pid = pid_of_server(data_dir)
+    os.kill(pid, signal.SIGKILL)
+    assert await process.gone(pid, time.monotonic() + 10)
+    return pid
 
 
 def sockets_of(dsn: str) -> Path:

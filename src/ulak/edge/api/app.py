@@ -121,10 +121,12 @@ class Page:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
+        headers = {"x-request-id": request_id_of(request)}
         if request.method in ("GET", "HEAD"):
             response = await self._answer(request)
+            response.headers.update(headers)
         else:
-            headers = {"x-request-id": request_id_of(request), "allow": "GET, HEAD"}
+            headers["allow"] = "GET, HEAD"
             refused = Refused(Code.METHOD_NOT_ALLOWED, "This path answers GET and HEAD.")
             response = refusal(refused, headers["x-request-id"], headers)
         await response(scope, receive, send)

@@ -9,15 +9,15 @@ import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
-from typing import Final
+from typing import Any, Final, cast
 from uuid import uuid4
 
 import structlog
+
+import smpp.receipt
 from smpp.backoff import Backoff
 from smpp.client import Answer, BindRefused, Client, ClientOptions, Delivery
 from smpp.pdu import SubmitSm
-from smpp.receipt import parse
-
 from ulak.base import metrics
 from ulak.base.config import Config
 from ulak.base.db import COLLISION, UNREACHABLE, Database
@@ -135,7 +135,7 @@ class Link:
 
     async def _bound(self) -> None:
         """While the connection lasts: feed it and hold on to the leases. Afterwards: give back what is left."""
-        tasks: list[asyncio.Task[None]] = [
+        tasks: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._feed()),
             asyncio.create_task(self._renew()),
         ]
@@ -280,7 +280,7 @@ class Link:
         """`smpp`: the carrier has answered submits."""
         taken = 0
         for answer in answers:
-            item, part = answer.token  # type: ignore[misc]
+            item, part = cast(tuple[Item, int], answer.token)
             if answer.status == 0:
                 taken += 1
                 self._outbox.taken(item, part, _clean(answer.message_id))
@@ -321,7 +321,7 @@ class Link:
     def delivered(self, deliveries: list[Delivery]) -> None:
         """`smpp`: the carrier brings receipts; they are acknowledged once they are written."""
         client = self._client
-        receipts = [_receipt(parsed) for d in deliveries if (parsed := parse(d.pdu)) is not None]
+        receipts = [_receipt(parsed) for d in deliveries if (parsed := smpp.receipt.parse(d.pdu)) is not None]
         metrics.RECEIPTS.labels(self._label, "other").inc(len(deliveries) - len(receipts))
         sequences = [delivery.sequence for delivery in deliveries]
 
@@ -335,7 +335,7 @@ class Link:
         """`smpp`: the connection is over; what was in flight is unsure."""
         if unanswered or not self._stopping.is_set():
             _log.warning("link_lost", carrier=self.carrier.name, reason=reason, unanswered=len(unanswered))
-        items = {id(item): item for item, _ in unanswered}  # type: ignore[misc, attr-defined]
+        items = {id(item): item for item, _ in cast(list[tuple[Item, int]], unanswered)}
         self._unsure = list(items.values())
         self._lost.set()
 
@@ -359,15 +359,15 @@ def _submit(item: Item, part: int) -> SubmitSm:
     )
 
 
-def _receipt(parsed: object) -> Receipt:
-    state = parsed.state.name if parsed.state else None  # type: ignore[attr-defined]
-    status = None if parsed.intermediate else outcome.from_receipt(state, parsed.error)  # type: ignore[attr-defined]
+def _receipt(parsed: smpp.receipt.Receipt) -> Receipt:
+    """A carrier's receipt in our words."""
+    state = parsed.state.name if parsed.state else None
     return Receipt(
-        ref=_clean(parsed.message_id or ""),  # type: ignore[attr-defined]
-        status=status,
-        error=_clean(parsed.error) if parsed.error else None,  # type: ignore[attr-defined]
-        network=_clean(parsed.network) if parsed.network else None,  # type: ignore[attr-defined]
-        raw=_clean(parsed.raw),  # type: ignore[attr-defined]
+        ref=_clean(parsed.message_id),
+        status=None if parsed.intermediate else outcome.from_receipt(state, parsed.error),
+        error=_clean(parsed.error) if parsed.error else None,
+        network=_clean(parsed.network) if parsed.network else None,
+        raw=_clean(parsed.raw),
     )
 
 

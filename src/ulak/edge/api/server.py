@@ -1,0 +1,53 @@
+"""The HTTP server around the application: uvicorn on a socket that is already listening."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from ulak.base.config import Config
+from ulak.base.db import Database
+from ulak.edge.api.app import Application
+
+BACKLOG = 2048
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling: signals are the process's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+async def serve_http(config: Config, db: Database, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Answer requests until `stop`, then those that are being answered."""
+    application = Application(config, db)
+    server = _Server(
+        uvicorn.Config(
+            application.router,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=int(config.stop_seconds),
+        )
+    )
+
+    async def leave() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    leaving = asyncio.create_task(leave(), name="leave")
+    try:
+        async with application.running():
+            await server.serve(sockets=[listener])
+    finally:
+        leaving.cancel()

@@ -1,0 +1,185 @@
+"""The commands that run: serve, demo, simulate-carrier, audit."""
+
+import asyncio
+import json
+import signal
+import sys
+from dataclasses import asdict, replace
+from typing import Annotated, Any
+
+import typer
+
+from ulak.base import logs
+from ulak.base.config import Config, ConfigError
+from ulak.rules.refusal import Refused
+
+Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON value.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(serve)
+    app.command()(audit)
+    app.command("simulate-carrier")(simulate_carrier)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Listen here instead of ULAK_HOST.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Listen here instead of ULAK_PORT; 0 takes a free port.")
+    ] = None,
+    only: Annotated[str, typer.Option(help="Some of: api, carriers, courier.")] = "api,carriers,courier",
+    listen_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+    keeper_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+    json_: Json = False,
+) -> None:
+    """Serve the API, keep the links to the carriers, sweep up: until Ctrl-C or SIGTERM.
+
+    Example: ulak serve --port 8080
+    """
+    import uvloop
+
+    from ulak.edge.processes import ROLES, Inherited
+    from ulak.edge.processes import serve as serve_roles
+
+    config = _config()
+    config = replace(config, host=host or config.host, port=config.port if port is None else port)
+    roles = [role.strip() for role in only.split(",") if role.strip()]
+    unknown = [role for role in roles if role not in ROLES]
+    if unknown or not roles:
+        raise typer.BadParameter(f"Choose from {', '.join(ROLES)}.", param_hint="--only")
+    logs.configure(config.log_level, config.log_format)
+
+    def ready(url: str) -> None:
+        if keeper_fd is not None:
+            return
+        line = (
+            json.dumps({"ready": True, "url": url})
+            if json_
+            else f"Ulak is ready{f' on {url}' if url else ''}."
+        )
+        print(line, flush=True)  # noqa: T201
+
+    _attempt(lambda: uvloop.run(serve_roles(config, roles, Inherited(listen_fd, keeper_fd), ready)))
+
+
+def audit(json_: Json = False) -> None:
+    """Prove the books: recompute every balance and every counter; exit 1 on the first difference.
+
+    Example: ulak audit
+    """
+    proofs = _attempt(lambda: asyncio.run(_audit(_config())))
+    if json_:
+        print(json.dumps({"clean": not any(p["differences"] for p in proofs), "proofs": proofs}))  # noqa: T201
+    else:
+        _print_proofs(proofs)
+    if any(proof["differences"] for proof in proofs):
+        raise typer.Exit(1)
+
+
+async def _audit(config: Config) -> list[dict[str, Any]]:
+    from ulak.admin.audit import prove
+    from ulak.edge.cli.session import opened
+
+    async with opened(config) as db:
+        return [
+            {
+                "proof": proof.title,
+                "lookedAt": proof.looked_at,
+                "differences": [
+                    {
+                        "what": found.what,
+                        "tenant": str(found.tenant_id),
+                        "id": found.id,
+                        "written": found.written,
+                        "computed": found.computed,
+                    }
+                    for found in proof.differences
+                ],
+            }
+            async for proof in prove(db)
+        ]
+
+
+def _print_proofs(proofs: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    for proof in proofs:
+        mark = "[red]no[/red] " if proof["differences"] else "[green]yes[/green]"
+        console.print(f"{mark} {proof['proof']} ({proof['lookedAt']:,} looked at)")
+        for found in proof["differences"]:
+            where = f"{found['what']} {found['id']} of tenant {found['tenant']}"
+            console.print(f"      {where}: written {found['written']}, computed {found['computed']}")
+
+
+def simulate_carrier(
+    port: Annotated[int, typer.Option(help="Listen on this port of 127.0.0.1; 0 takes a free one.")] = 2775,
+    receipts: Annotated[
+        float, typer.Option(min=0, max=100, help="Percent of messages that get a receipt.")
+    ] = 100,
+    delay_ms: Annotated[float, typer.Option(min=0, help="Milliseconds until the receipt.")] = 100,
+    undelivered: Annotated[float, typer.Option(min=0, max=100, help="Percent reported undelivered.")] = 0,
+    expired: Annotated[float, typer.Option(min=0, max=100, help="Percent reported expired.")] = 0,
+    throttle: Annotated[
+        int, typer.Option(min=0, help="Submits a second above which it throttles; 0: none.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same fates.")] = 0,
+    json_: Json = False,
+) -> None:
+    """Be a carrier for tests: take messages over SMPP, send receipts, until Ctrl-C.
+
+    Numbers ending in 0901 are reported undelivered, in 0902 expired.
+
+    Example: ulak simulate-carrier --undelivered 8 --expired 4
+    """
+    import uvloop
+
+    from smpp.simulator import Simulator, SimulatorOptions
+
+    options = SimulatorOptions(receipts, delay_ms, undelivered, expired, throttle, seed)
+    _attempt(lambda: uvloop.run(_simulate(Simulator(options), port, json_)))
+
+
+async def _simulate(simulator: Any, port: int, json_: bool) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    bound = await simulator.start(port=port)
+    told = (
+        json.dumps({"ready": True, "port": bound})
+        if json_
+        else f"A carrier listens on 127.0.0.1 port {bound}."
+    )
+    print(told, flush=True)  # noqa: T201
+    await stop.wait()
+    await simulator.stop()
+    counters = asdict(simulator.counters)
+    print(json.dumps(counters) if json_ else _counted(counters), flush=True)  # noqa: T201
+
+
+def _counted(counters: dict[str, int]) -> str:
+    return " · ".join(f"{name} {count:,}" for name, count in counters.items())
+
+
+def _config() -> Config:
+    import os
+
+    try:
+        return Config.from_environment(os.environ)
+    except ConfigError as error:
+        _fail(str(error))
+        raise
+
+
+def _attempt(work: Any) -> Any:
+    """Run a command's work; what people can mend ends in one sentence and exit code 1."""
+    try:
+        return work()
+    except (Refused, OSError) as error:
+        _fail(str(error))
+
+
+def _fail(sentence: str) -> None:
+    print(sentence, file=sys.stderr)  # noqa: T201
+    raise typer.Exit(1)
