@@ -10,20 +10,29 @@ import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, cast
+from typing import Final, NamedTuple, Protocol
 
+from smpp.codec import encode
 from smpp.pdu import (
+    AlertNotification,
     BindTransceiver,
     DataSm,
     DataSmResp,
     DeliverSm,
     DeliverSmResp,
-    Pdu,
+    GenericNack,
+    Outbind,
+    Status,
     SubmitSm,
+    SubmitSmResp,
     Unbind,
     words,
 )
-from smpp.session import Events, Session, responses
+from smpp.session import Events, Request, Response, Session, responses
+from smpp.wire import Wire
+
+LEAVE_SECONDS: Final = 2.0
+UNBOUND: Final = "unbound"
 
 
 class BindRefused(Exception):
@@ -64,7 +73,7 @@ class ClientEvents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
-    """Where and how to bind."""
+    """Where and how to bind. Above `deliveries_max` unacknowledged ones the carrier is told to come again later."""
 
     host: str
     port: int
@@ -76,38 +85,47 @@ class ClientOptions:
     response_seconds: float = 60.0
     connect_seconds: float = 10.0
     tls: ssl.SSLContext | None = None
+    deliveries_max: int = 10_000
 
 
 class _Binding:
     """The token of the bind itself."""
 
 
-class Client(asyncio.Protocol):
+class _Leaving:
+    """The token of our unbind."""
+
+
+class Client(Wire):
     """One bind. Make it with `await Client.bind(options, events)`."""
 
     def __init__(self, options: ClientOptions, events: ClientEvents) -> None:
+        super().__init__(
+            Session(
+                window_max=options.window_max,
+                enquire_seconds=options.enquire_seconds,
+                response_seconds=options.response_seconds,
+                now=asyncio.get_running_loop().time(),
+            )
+        )
         self._options = options
         self._events = events
-        self._loop = asyncio.get_running_loop()
-        self._session = Session(
-            window_max=options.window_max,
-            enquire_seconds=options.enquire_seconds,
-            response_seconds=options.response_seconds,
-            now=self._loop.time(),
-        )
-        self._transport: asyncio.Transport | None = None
         self._bound = False
-        self._leaving: asyncio.Future[None] | None = None
+        self._leaving = False
         self._binding: asyncio.Future[int] = self._loop.create_future()
-        self._out: list[bytes] = []
-        self._paused = False
-        self._kinds: dict[int, type[Pdu]] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._reason = "the carrier closed the connection"
+        self._drained = asyncio.Event()
+        self._left = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._early: list[Delivery] | None = []
+        self._unacknowledged: dict[int, type[DeliverSmResp | DataSmResp]] = {}
 
     @classmethod
     async def bind(cls, options: ClientOptions, events: ClientEvents) -> "Client":
-        """Connect and bind; raises `BindRefused`, `OSError`, or `TimeoutError` after `connect_seconds`."""
+        """Connect and bind; raises `BindRefused`, `OSError`, or `TimeoutError` after `connect_seconds`.
+
+        Await it directly: what the carrier brings together with its answer to the bind is handed over in the
+        turn after this returns, so that the owner has a client to acknowledge it with.
+        """
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(options.connect_seconds):
             _, client = await loop.create_connection(
@@ -116,28 +134,38 @@ class Client(asyncio.Protocol):
             try:
                 status = await client._bind()
             except BaseException:
-                client.close()
+                client.finish("not bound", at_once=True)
                 raise
         if status:
             client.close()
             raise BindRefused(status)
-        client._bound = True
-        client._tick()
+        client._begin()
         return client
 
     def _bind(self) -> "asyncio.Future[int]":
         its = self._options
         bind = BindTransceiver(system_id=its.system_id, password=its.password, system_type=its.system_type)
-        assert self._transport
-        self._transport.write(self._session.request(bind, _Binding, self._loop.time()))
+        self.send(self._session.request(bind, _Binding, self._loop.time()))
         return self._binding
+
+    def _begin(self) -> None:
+        if not self.open:
+            raise ConnectionError("the carrier closed the connection right after the bind")
+        self._bound = True
+        self.watch()
+        self._loop.call_soon(self._catch_up)
+
+    def _catch_up(self) -> None:
+        early, self._early = self._early, None
+        if early and self.open:
+            self._events.delivered(early)
 
     # what the owner does
 
     @property
     def free(self) -> int:
         """How many submits may go out now."""
-        if not self._bound or self._paused or self._leaving:
+        if not self._bound or self._paused or self._leaving or not self.open:
             return 0
         return self._session.free
 
@@ -147,114 +175,108 @@ class Client(asyncio.Protocol):
         return self._session.outstanding
 
     def submit(self, pdu: SubmitSm, token: object) -> None:
-        """Send a message; its answer comes with the token. Ask `free` first: beyond the window is an error."""
-        if not self.free:
+        """Send a message; its answer comes with the token. Ask `free` first: beyond the window is an error.
+
+        A message that does not fit SMPP is a `ValueError`; nothing was sent then.
+        """
+        if self.free <= 0:
             raise RuntimeError("the window is full, or the bind is over")
-        self._write(self._session.request(pdu, token, self._loop.time()))
+        self.send(self._session.request(pdu, token, self._loop.time()))
 
     def acknowledge(self, sequences: Sequence[int], status: int = 0) -> None:
-        """Tell the carrier that deliveries are safe with us, or with a status that they are not."""
-        if self._transport is None:
-            return
-        pairs = [(number, self._kinds.pop(number, DeliverSmResp)()) for number in sequences]
-        self._write(responses(pairs, status))
+        """Tell the carrier that deliveries are safe with us, or with a status that they are not.
+
+        Each is answered in its kind (deliver_sm_resp, data_sm_resp), once; after the end of the bind not at all.
+        """
+        kinds = [(number, self._unacknowledged.pop(number, None)) for number in sequences]
+        self.send(responses([(number, kind()) for number, kind in kinds if kind], status))
 
     async def unbind(self, wait_seconds: float) -> None:
-        """Wait for the answers to what is in flight, at most so long, then take leave and close."""
-        if self._transport is None:
-            return
-        self._leaving = self._loop.create_future()
-        if not self._session.outstanding:
-            self._leaving.set_result(None)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait_seconds):
-                await self._leaving
-        if self._transport is not None:
-            self._reason = "unbound"
-            self._out.append(self._session.request(Unbind(), _Binding, self._loop.time()))
-            self._flush()
-            self.close()
+        """Wait for the answers to what is in flight, at most so long, then take leave and close.
+
+        When it returns, `lost` has been called.
+        """
+        if self.open and not self._leaving:
+            self._leaving = True
+            if self._session.outstanding:
+                await _within(wait_seconds, self._drained)
+        if self.open:
+            self._reason = self._reason or UNBOUND
+            self.send(self._session.request(Unbind(), _Leaving, self._loop.time()))
+            await _within(LEAVE_SECONDS, self._left)
+            self.finish(UNBOUND)
+        await self._gone.wait()
 
     def close(self) -> None:
-        """End the bind; what was written before still goes out."""
-        if self._transport is not None:
-            self._transport.close()
+        """End the bind without taking leave; what was written before still goes out."""
+        self.finish("closed")
 
-    # what the event loop does
+    # what the connection does
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Connected."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
+    def handle(self, events: Events) -> None:
+        """Tell the owner what arrived."""
+        if events.responses:
+            self._answered(events.responses)
+        if events.requests:
+            self._asked(events.requests)
+        if self._leaving and not self._session.outstanding:
+            self._drained.set()
 
-    def data_received(self, data: bytes) -> None:
-        """Something arrived."""
-        self._handle(self._session.receive(data, self._loop.time()))
-
-    def _handle(self, events: Events) -> None:
-        if events.output:
-            self._write(events.output)
+    def _answered(self, found: list[Response]) -> None:
         answers = []
-        for response in events.responses:
+        for response in found:
             if response.token is _Binding:
                 if not self._binding.done():
                     self._binding.set_result(response.status)
+            elif response.token is _Leaving:
+                self._left.set()
             else:
-                message_id = getattr(response.pdu, "message_id", "")
+                message_id = response.pdu.message_id if isinstance(response.pdu, SubmitSmResp) else ""
                 answers.append(Answer(response.token, response.status, message_id))
-        deliveries = []
-        for request in events.requests:
-            if isinstance(request.pdu, DeliverSm | DataSm):
-                if isinstance(request.pdu, DataSm):
-                    self._kinds[request.sequence] = DataSmResp
-                deliveries.append(Delivery(request.sequence, request.pdu))
         if answers:
             self._events.answered(answers)
-        if deliveries:
+
+    def _asked(self, found: list[Request]) -> None:
+        deliveries = []
+        for request in found:
+            pdu = request.pdu
+            if isinstance(pdu, DeliverSm | DataSm):
+                kind = DeliverSmResp if isinstance(pdu, DeliverSm) else DataSmResp
+                if len(self._unacknowledged) >= self._options.deliveries_max:
+                    self.send(encode(kind(), request.sequence, Status.RMSGQFUL))
+                    continue
+                self._unacknowledged[request.sequence] = kind
+                deliveries.append(Delivery(request.sequence, pdu))
+            elif not isinstance(pdu, AlertNotification | Outbind):  # nothing answers these two
+                self.send(encode(GenericNack(), request.sequence, Status.RINVCMDID))
+        if self._early is not None:
+            self._early += deliveries
+        elif deliveries:
             self._events.delivered(deliveries)
-        if self._leaving and not self._leaving.done() and not self._session.outstanding:
-            self._leaving.set_result(None)
-        if events.ended:
-            self._reason = events.ended
-            self.close()
-
-    def _write(self, data: bytes) -> None:
-        """Write at the end of this turn, together with whatever else there is by then."""
-        if not self._out:
-            self._loop.call_soon(self._flush)
-        self._out.append(data)
-
-    def _flush(self) -> None:
-        if self._transport is not None and self._out:
-            self._transport.write(b"".join(self._out))
-        self._out.clear()
-
-    def _tick(self) -> None:
-        if self._transport is None:
-            return
-        self._handle(self._session.tick(self._loop.time()))
-        pause = min(self._options.enquire_seconds, self._options.response_seconds) / 4
-        self._timer = self._loop.call_later(min(pause, 1.0), self._tick)
-
-    def pause_writing(self) -> None:
-        """The socket takes no more for now."""
-        self._paused = True
 
     def resume_writing(self) -> None:
-        """The socket takes more again."""
-        self._paused = False
+        """The socket takes more again; an empty list of answers tells the owner so."""
+        super().resume_writing()
         if self._bound:
             self._events.answered([])
 
-    def connection_lost(self, error: Exception | None) -> None:
-        """The connection is over."""
-        self._transport = None
-        if self._timer:
-            self._timer.cancel()
+    def ended(self, reason: str) -> None:
+        """Tell the owner, if there was a bind, what stayed unanswered."""
         if not self._binding.done():
-            self._binding.set_exception(ConnectionError("the carrier closed the connection before the bind"))
-        if self._leaving and not self._leaving.done():
-            self._leaving.set_result(None)
+            self._binding.set_exception(ConnectionError(f"not bound: {reason}"))
+            self._binding.exception()  # whoever gave up waiting will not ask for it
+        self._drained.set()
+        self._left.set()
+        self._gone.set()
+        self._unacknowledged.clear()
         if self._bound:
             self._bound = False
-            unanswered = [token for token in self._session.unanswered() if token is not _Binding]
-            self._events.lost(unanswered, str(error) if error else self._reason)
+            unanswered = [token for token in self._session.unanswered() if token is not _Leaving]
+            self._events.lost(unanswered, reason)
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    """Wait for an event, but no longer than so."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -18,6 +18,7 @@ HEADER: Final = struct.Struct(">IIII")
 PDU_OCTETS_MAX: Final = 0x11000  # a message_payload of 64 KiB and room for the rest
 
 _TLV: Final = struct.Struct(">HH")
+_TAG_MIN: Final = 0x0005  # dest_addr_subunit, the lowest of table 5-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +102,31 @@ def _text(value: str, octets_max: int, name: str) -> bytes:
     return octets
 
 
+def _sized(value: bytes, octets_max: int, name: str) -> bytes:
+    """Octets after one that says how many."""
+    if len(value) >= octets_max:
+        raise ValueError(f"{name} takes {octets_max - 1} octets; more go into message_payload")
+    return bytes((len(value),)) + value
+
+
 def _write_tlvs(tlvs: Tlvs) -> bytes:
-    return b"".join(_TLV.pack(tag, len(value)) + value for tag, value in tlvs.items()) if tlvs else b""
+    try:
+        return b"".join(_TLV.pack(tag, len(value)) + value for tag, value in tlvs.items()) if tlvs else b""
+    except struct.error as error:
+        raise ValueError("an optional parameter takes 65535 octets, under a tag of two") from error
 
 
 def _read_tlvs(body: bytes, at: int) -> Tlvs:
-    """The optional parameters from here to the end; of one that does not fit, nothing and no more."""
+    """The optional parameters from here to the end; of one that does not fit, nothing and no more.
+
+    Some carriers put a NUL of their own before the first: no tag is below `_TAG_MIN`, so such an octet is skipped.
+    """
     tlvs: Tlvs = {}
     while len(body) - at >= 4:
         tag, length = _TLV.unpack_from(body, at)
+        if tag < _TAG_MIN:
+            at += 1
+            continue
         at += 4
         if length > len(body) - at:
             break
@@ -155,14 +172,14 @@ def _encoder(kind: type[Pdu], table: Table) -> Encoder:
         if form == "string":
             pieces.append(f"(text(p.{name}, {octets_max}, {name!r}) if p.{name} else b'') + b'\\0'")
         elif form == "message":
-            pieces.append(f"bytes((len(p.{name}),)) + p.{name}")
+            pieces.append(f"sized(p.{name}, {octets_max}, {name!r})")
         else:
             pieces.append(f"write_tlvs(p.{name})")
     flush()
     made: Encoder = _made(
         "encode_body(p)",
         [f"return b''.join(({', '.join(pieces)},))" if pieces else "return b''"],
-        {"text": _text, "write_tlvs": _write_tlvs},
+        {"text": _text, "sized": _sized, "write_tlvs": _write_tlvs},
     )
     return made
 

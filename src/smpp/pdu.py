@@ -328,6 +328,29 @@ class DataSmResp(_MessageResp):
     command: ClassVar[Command] = Command.DATA_SM_RESP
 
 
+@dataclass(slots=True)
+class Outbind(Pdu):
+    """4.1.7: please bind to me. Nothing answers it but a bind."""
+
+    system_id: str = ""
+    password: str = field(default="", repr=False)
+    command: ClassVar[Command] = Command.OUTBIND
+
+
+@dataclass(slots=True)
+class AlertNotification(Pdu):
+    """4.12.1: a handset can be reached again. Nothing answers it."""
+
+    source_addr_ton: int = 0
+    source_addr_npi: int = 0
+    source_addr: str = ""
+    esme_addr_ton: int = 0
+    esme_addr_npi: int = 0
+    esme_addr: str = ""
+    tlvs: Tlvs = field(default_factory=dict)
+    command: ClassVar[Command] = Command.ALERT_NOTIFICATION
+
+
 # The one table: (field, form, most octets on the wire, the ending NUL included). Forms: "octet" one unsigned octet;
 # "string" a C-octet string; "message" sm_length and so many octets. A table that ends with TLVS may be followed
 # by optional parameters.
@@ -345,18 +368,24 @@ _BIND: Final[Table] = (
     ("address_range", "string", 41),
 )
 _BIND_RESP: Final[Table] = (("system_id", "string", 16), TLVS)
-_ADDRESSES: Final[Table] = (
-    ("service_type", "string", 6),
-    ("source_addr_ton", "octet", 1),
-    ("source_addr_npi", "octet", 1),
-    ("source_addr", "string", 65),
-    ("dest_addr_ton", "octet", 1),
-    ("dest_addr_npi", "octet", 1),
-    ("destination_addr", "string", 65),
-    ("esm_class", "octet", 1),
-)
+
+
+def _addresses(octets_max: int) -> Table:
+    """How submit_sm, deliver_sm and data_sm begin; only data_sm has room for long addresses."""
+    return (
+        ("service_type", "string", 6),
+        ("source_addr_ton", "octet", 1),
+        ("source_addr_npi", "octet", 1),
+        ("source_addr", "string", octets_max),
+        ("dest_addr_ton", "octet", 1),
+        ("dest_addr_npi", "octet", 1),
+        ("destination_addr", "string", octets_max),
+        ("esm_class", "octet", 1),
+    )
+
+
 _MESSAGE: Final[Table] = (
-    *_ADDRESSES,
+    *_addresses(21),
     ("protocol_id", "octet", 1),
     ("priority_flag", "octet", 1),
     ("schedule_delivery_time", "string", 17),
@@ -368,7 +397,22 @@ _MESSAGE: Final[Table] = (
     ("short_message", "message", 255),
     TLVS,
 )
-_DATA: Final[Table] = (*_ADDRESSES, ("registered_delivery", "octet", 1), ("data_coding", "octet", 1), TLVS)
+_DATA: Final[Table] = (
+    *_addresses(65),
+    ("registered_delivery", "octet", 1),
+    ("data_coding", "octet", 1),
+    TLVS,
+)
+_OUTBIND: Final[Table] = (("system_id", "string", 16), ("password", "string", 9))
+_ALERT: Final[Table] = (
+    ("source_addr_ton", "octet", 1),
+    ("source_addr_npi", "octet", 1),
+    ("source_addr", "string", 65),
+    ("esme_addr_ton", "octet", 1),
+    ("esme_addr_npi", "octet", 1),
+    ("esme_addr", "string", 65),
+    TLVS,
+)
 _MESSAGE_RESP: Final[Table] = (("message_id", "string", 65), TLVS)
 
 FIELDS: Final[dict[type[Pdu], Table]] = {
@@ -389,4 +433,6 @@ FIELDS: Final[dict[type[Pdu], Table]] = {
     DeliverSmResp: _MESSAGE_RESP,
     DataSm: _DATA,
     DataSmResp: _MESSAGE_RESP,
+    Outbind: _OUTBIND,
+    AlertNotification: _ALERT,
 }

@@ -3,10 +3,12 @@
 In: a deliver_sm or data_sm. Out: a `Receipt`, or None where it is something else (a message from a handset). The
 optional parameters receipted_message_id, message_state and network_error_code count before the text (5.3.2.12,
 .35, .31). The text follows appendix B only roughly in the wild, so each of its fields is looked for by itself: it
-may be missing, elsewhere, in another case, with spaces, or end in NULs.
+may be missing, empty, elsewhere, in another case, with spaces, or end in NULs. What stands after `text:` is the
+customer's and never mistaken for a field. Nothing here raises: what cannot be read is None, or an empty id.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -17,6 +19,8 @@ from smpp.pdu import DataSm, DeliverSm, Tag, Tlvs
 ESM_TYPE: Final = 0x3C
 ESM_RECEIPT: Final = 0x04
 ESM_INTERMEDIATE: Final = 0x20
+ESM_UDHI: Final = 0x40
+UCS2: Final = 8
 
 
 class State(IntEnum):
@@ -36,7 +40,9 @@ class State(IntEnum):
 class Receipt:
     """A receipt. `message_id`, `error` and `network` as the carrier wrote them; `raw` is its text.
 
-    `state` is None where the carrier's word is none of the standard's; `intermediate` receipts end nothing.
+    `message_id` is empty where there is none. `state` is None where the carrier's word is none of the standard's;
+    `intermediate` receipts end nothing. `done_at` is in the carrier's own time, whose zone nobody tells: to show
+    and to compare, not to reckon with.
     """
 
     message_id: str
@@ -45,24 +51,26 @@ class Receipt:
     network: str | None
     intermediate: bool
     raw: str
+    done_at: datetime | None = None
 
 
-_LONGER: Final = {
-    "DELIVERED": State.DELIVRD,
-    "UNDELIVERABLE": State.UNDELIV,
-    "ACCEPTED": State.ACCEPTD,
-    "REJECTED": State.REJECTD,
-}
-_WORDS: Final = {state.name: state for state in State} | _LONGER
+#: States by the beginning of their word: DELIVRD, DELIVERED and DELIVERD are all met.
+_BEGINNINGS: Final = {state.name[:5]: state for state in State}
+_STATES: Final = {int(state): state for state in State}
+_TEXT: Final = re.compile(r"(?:^|[\s;,])text\s*:", re.IGNORECASE)
+_DATE: Final = re.compile(r"\d{10}(?:\d{2})?")
 
 
 def _field(name: str) -> "re.Pattern[str]":
-    return re.compile(rf"(?:^|[\s;,]){name}\s*:\s*([^\s:;,]+)", re.IGNORECASE)
+    """A field's value: one word, which is not itself the name of the next field."""
+    return re.compile(rf"(?:^|[\s;,\0]){name}\s*:\s*([^\s:;,\0]++)(?!\s*:)", re.IGNORECASE)
 
 
 _ID: Final = _field("id")
 _STAT: Final = _field("stat(?:us)?")
 _ERR: Final = _field("err(?:or)?")
+_NETWORK: Final = _field("(?:network|operator|mccmnc)")
+_DONE: Final = _field(r"done\s*date")
 
 
 def parse(pdu: DeliverSm | DataSm) -> Receipt | None:
@@ -72,21 +80,34 @@ def parse(pdu: DeliverSm | DataSm) -> Receipt | None:
     looks_like_one = Tag.RECEIPTED_MESSAGE_ID in tlvs and Tag.MESSAGE_STATE in tlvs
     if kind not in (ESM_RECEIPT, ESM_INTERMEDIATE) and not looks_like_one:
         return None
-    text = _text_of(pdu)
-    error, network = _network_error(tlvs)
+    raw = _text_of(pdu)
+    text = _fields_of(raw)
     return Receipt(
         message_id=_string(tlvs.get(Tag.RECEIPTED_MESSAGE_ID)) or _found(_ID, text) or "",
         state=_state(tlvs, text),
-        error=error or _found(_ERR, text),
-        network=network,
+        error=_network_error(tlvs) or _found(_ERR, text),
+        network=_found(_NETWORK, text),
         intermediate=kind == ESM_INTERMEDIATE,
-        raw=text,
+        raw=raw,
+        done_at=_date(_found(_DONE, text)),
     )
 
 
 def _text_of(pdu: DeliverSm | DataSm) -> str:
+    """The text, without a user data header; a few carriers write receipts in UCS-2."""
     octets = getattr(pdu, "short_message", b"") or pdu.tlvs.get(Tag.MESSAGE_PAYLOAD, b"")
+    if pdu.esm_class & ESM_UDHI and octets:
+        octets = octets[1 + octets[0] :]
+    if pdu.data_coding == UCS2 and b"\0" in octets:
+        return octets.decode("utf-16-be", "replace").rstrip("\0")
     return octets.decode("latin-1").rstrip("\0")
+
+
+def _fields_of(raw: str) -> str:
+    """The part of the text where the carrier's fields stand: before `text:`, unless that comes first."""
+    match = _TEXT.search(raw)
+    head = raw[: match.start()] if match else raw
+    return head if head.strip() else raw
 
 
 def _string(value: bytes | None) -> str:
@@ -95,23 +116,31 @@ def _string(value: bytes | None) -> str:
 
 def _found(pattern: "re.Pattern[str]", text: str) -> str | None:
     match = pattern.search(text)
-    return match[1].strip("\0") if match else None
+    return match[1] if match else None
 
 
 def _state(tlvs: Tlvs, text: str) -> State | None:
-    value = tlvs.get(Tag.MESSAGE_STATE)
-    if value and value[-1] in State._value2member_map_:
-        return State(value[-1])
-    word = _found(_STAT, text)
-    return _WORDS.get(word.upper()) if word else None
+    for octet in tlvs.get(Tag.MESSAGE_STATE, b""):  # one by the book; a NUL before or after it in the wild
+        if octet in _STATES:
+            return _STATES[octet]
+    word = _found(_STAT, text) or ""
+    if word.isascii() and word.isdigit():
+        return _STATES.get(int(word)) if len(word) < 3 else None
+    return _BEGINNINGS.get(word[:5].upper())
 
 
-def _network_error(tlvs: Tlvs) -> tuple[str | None, str | None]:
-    """(error, network) from network_error_code: an octet of network type and two of error."""
+def _network_error(tlvs: Tlvs) -> str | None:
+    """The error in network_error_code: an octet says which kind of network, two are its error."""
     value = tlvs.get(Tag.NETWORK_ERROR_CODE)
-    if value is None or len(value) != 3:
-        return None, None
-    return str(int.from_bytes(value[1:], "big")), None
+    return str(int.from_bytes(value[1:], "big")) if value and len(value) == 3 else None
+
+
+def _date(written: str | None) -> datetime | None:
+    """YYMMDDhhmm, with or without seconds."""
+    if written and _DATE.fullmatch(written) and written.isascii():
+        with suppress(ValueError):
+            return datetime.strptime(written.ljust(12, "0"), "%y%m%d%H%M%S").replace(tzinfo=UTC)
+    return None
 
 
 def render(
@@ -126,7 +155,7 @@ def render(
 
 
 def tlvs(message_id: str, state: State) -> Tlvs:
-    """The same as optional parameters."""
+    """The same as optional parameters (5.3.2.12 and .35)."""
     return {
         Tag.RECEIPTED_MESSAGE_ID: message_id.encode("latin-1") + b"\0",
         Tag.MESSAGE_STATE: bytes((state,)),

@@ -5,11 +5,13 @@ its own. Nothing is stored here.
 """
 
 import asyncio
+import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 from smpp.pdu import (
+    AlertNotification,
     BindReceiver,
     BindReceiverResp,
     BindTransceiver,
@@ -20,6 +22,7 @@ from smpp.pdu import (
     DataSmResp,
     DeliverSm,
     GenericNack,
+    Outbind,
     Pdu,
     Status,
     SubmitSm,
@@ -27,6 +30,7 @@ from smpp.pdu import (
     Tag,
 )
 from smpp.session import Events, Request, Session, responses
+from smpp.wire import Wire
 
 _BIND_RESPONSES: Final[dict[type[Pdu], type[Pdu]]] = {
     BindTransmitter: BindTransmitterResp,
@@ -48,7 +52,7 @@ class ServerEvents(Protocol):
         """Messages came in (submit_sm or data_sm); answer each with `peer.answer`."""
 
     def acknowledged(self, peer: "Peer", answers: list[tuple[object, int]]) -> None:
-        """Deliveries were answered: (token, status)."""
+        """Deliveries were answered: (token, status). An empty list says that the socket takes more again."""
 
     def lost(self, peer: "Peer", unanswered: list[object]) -> None:
         """A bound peer is gone; these deliveries were not answered."""
@@ -56,31 +60,32 @@ class ServerEvents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """Limits of each bind."""
+    """Limits of each bind, and of how many there may be. Who does not bind within `bind_seconds` has to go."""
 
     system_id: str = "ulak"
     window_max: int = 1024
     enquire_seconds: float = 60.0
     response_seconds: float = 120.0
+    bind_seconds: float = 10.0
+    connections_max: int = 1000
+    tls: ssl.SSLContext | None = None
 
 
-class Peer(asyncio.Protocol):
+class Peer(Wire):
     """One connection of a customer."""
 
     def __init__(self, server: "Server") -> None:
+        its = server.options
+        super().__init__(
+            Session(
+                window_max=its.window_max,
+                enquire_seconds=its.enquire_seconds,
+                response_seconds=its.response_seconds,
+                now=asyncio.get_running_loop().time(),
+            )
+        )
         self._server = server
         self._events = server.events
-        self._loop = asyncio.get_running_loop()
-        its = server.options
-        self._session = Session(
-            window_max=its.window_max,
-            enquire_seconds=its.enquire_seconds,
-            response_seconds=its.response_seconds,
-            now=self._loop.time(),
-        )
-        self._transport: asyncio.Transport | None = None
-        self._out: list[bytes] = []
-        self._timer: asyncio.TimerHandle | None = None
         self.system_id = ""
         self.may_submit = False
         self.may_receive = False
@@ -93,55 +98,68 @@ class Peer(asyncio.Protocol):
     @property
     def free(self) -> int:
         """How many deliveries may go out now."""
-        return self._session.free if self.may_receive and self._transport else 0
+        return self._session.free if self.may_receive and self.open and not self._paused else 0
 
     def answer(self, sequence: int, pdu: Pdu, status: int = 0) -> None:
         """Answer a request."""
-        self._write(responses([(sequence, pdu)], status))
+        self.send(responses([(sequence, pdu)], status))
 
     def answer_all(self, pairs: Iterable[tuple[int, Pdu]], status: int = 0) -> None:
         """Answer several requests alike."""
-        self._write(responses(pairs, status))
+        self.send(responses(pairs, status))
 
     def deliver(self, pdu: DeliverSm | DataSm, token: object) -> None:
-        """Bring something to the customer; ask `free` first."""
-        self._write(self._session.request(pdu, token, self._loop.time()))
+        """Bring something to the customer; ask `free` first: beyond the window is an error."""
+        if self.free <= 0:
+            raise RuntimeError("the window is full, or nobody is bound to receive")
+        self.send(self._session.request(pdu, token, self._loop.time()))
 
     def write(self, data: bytes) -> None:
         """Octets as they are, whatever they mean: for carriers that misbehave on purpose."""
-        self._write(data)
+        self.send(data)
 
     def close(self) -> None:
         """End the connection; what was written before still goes out."""
-        self._flush()
-        if self._transport:
-            self._transport.close()
+        self.finish("closed")
 
     def abort(self) -> None:
         """Drop the connection as a broken network would."""
-        if self._transport:
-            self._transport.abort()
+        self.finish("dropped", at_once=True)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody connected."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
-        self._server.peers.add(self)
-        self._tick()
+        super().connection_made(transport)
+        if not self._server.come(self):
+            self.finish("too many connections", at_once=True)
+            return
+        self.watch()
+        self.after(self._server.options.bind_seconds, self._bind_or_go)
 
-    def data_received(self, data: bytes) -> None:
-        """Something arrived."""
-        self._handle(self._session.receive(data, self._loop.time()))
+    def _bind_or_go(self) -> None:
+        if not self.bound:
+            self.finish("did not bind", at_once=True)
 
-    def _handle(self, events: Events) -> None:
-        if events.output:
-            self._write(events.output)
+    def pause_writing(self) -> None:
+        """A customer that does not read is not listened to either, or its answers would pile up here."""
+        super().pause_writing()
+        if self._transport is not None and self.open:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        super().resume_writing()
+        if self._transport is not None and self.open:
+            self._transport.resume_reading()
+            if self.may_receive:
+                self._events.acknowledged(self, [])
+
+    def handle(self, events: Events) -> None:
+        """Tell the owner what arrived."""
         submits = [request for request in events.requests if not self._asked(request)]
         if submits:
             self._events.submitted(self, submits)
         if events.responses:
             self._events.acknowledged(self, [(r.token, r.status) for r in events.responses])
-        if events.ended:
-            self.close()
 
     def _asked(self, request: Request) -> bool:
         """Deal with a request that is not for the owner; whether it was one."""
@@ -153,7 +171,7 @@ class Peer(asyncio.Protocol):
                 return False
             refusal = SubmitSmResp() if isinstance(pdu, SubmitSm) else DataSmResp()
             self.answer(request.sequence, refusal, Status.RINVBNDSTS)
-        else:
+        elif not isinstance(pdu, AlertNotification | Outbind):  # nothing answers these two
             self.answer(request.sequence, GenericNack(), Status.RINVCMDID)
         return True
 
@@ -170,27 +188,9 @@ class Peer(asyncio.Protocol):
         self.answer(sequence, kind(self._server.options.system_id, tlvs))  # type: ignore[call-arg]
         self._events.bound(self)
 
-    def _write(self, data: bytes) -> None:
-        if not self._out:
-            self._loop.call_soon(self._flush)
-        self._out.append(data)
-
-    def _flush(self) -> None:
-        if self._transport is not None and self._out:
-            self._transport.write(b"".join(self._out))
-        self._out.clear()
-
-    def _tick(self) -> None:
-        if self._transport is not None:
-            self._handle(self._session.tick(self._loop.time()))
-            self._timer = self._loop.call_later(1.0, self._tick)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """The connection is over."""
-        self._transport = None
-        if self._timer:
-            self._timer.cancel()
-        self._server.peers.discard(self)
+    def ended(self, reason: str) -> None:
+        """Tell the owner, if it was bound, which deliveries stayed unanswered."""
+        self._server.gone(self)
         if self.bound:
             self.may_submit = self.may_receive = False
             self._events.lost(self, self._session.unanswered())
@@ -204,20 +204,36 @@ class Server:
         self.options = options or ServerOptions()
         self.peers: set[Peer] = set()
         self._server: asyncio.Server | None = None
+        self._empty = asyncio.Event()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen; returns the port."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Peer(self), host, port)
+        self._server = await loop.create_server(lambda: Peer(self), host, port, ssl=self.options.tls)
         found: int = self._server.sockets[0].getsockname()[1]
         return found
 
     async def stop(self) -> None:
-        """Stop listening and end every connection."""
-        if self._server:
-            self._server.close()
-            for peer in list(self.peers):
-                peer.close()
-            await self._server.wait_closed()
-            while self.peers:
-                await asyncio.sleep(0)
+        """Stop listening and end every connection; none is left when this returns."""
+        if self._server is None:
+            return
+        self._server.close()
+        for peer in list(self.peers):
+            peer.close()
+        if self.peers:
+            self._empty.clear()
+            await self._empty.wait()
+        await self._server.wait_closed()
+
+    def come(self, peer: Peer) -> bool:
+        """Count a connection in; False when there are too many already."""
+        if len(self.peers) >= self.options.connections_max:
+            return False
+        self.peers.add(peer)
+        return True
+
+    def gone(self, peer: Peer) -> None:
+        """Count a connection out."""
+        self.peers.discard(peer)
+        if not self.peers:
+            self._empty.set()

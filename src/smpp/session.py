@@ -25,7 +25,7 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """The other side answered a request of ours; `pdu` is None for a generic_nack."""
+    """The other side answered a request of ours; `pdu` is None for a generic_nack, and for what is unreadable."""
 
     token: object
     status: int
@@ -61,7 +61,8 @@ class Session:
         self.strays = 0  # responses nobody asked for
         self._framer = Framer()
         self._sequence = 0
-        self._open: dict[int, tuple[object, float]] = {}  # in the order of sending: the first is the oldest
+        # token, time and the answer's command_id, in the order of sending: the first is the oldest
+        self._open: dict[int, tuple[object, float, int]] = {}
         self._enquiring = False
         self._heard = now
 
@@ -77,15 +78,20 @@ class Session:
 
     def unanswered(self) -> list[object]:
         """The tokens of our requests without an answer, oldest first."""
-        return [token for token, _ in self._open.values() if token is not _ENQUIRY]
+        return [token for token, _, _ in self._open.values() if token is not _ENQUIRY]
 
     def request(self, pdu: Pdu, token: object, now: float) -> bytes:
-        """A request of ours as it goes out; its answer will carry the token."""
-        sequence = self._sequence = self._sequence % SEQUENCE_MAX + 1
+        """A request of ours as it goes out; its answer will carry the token.
+
+        A PDU that cannot be encoded is a `ValueError`, and then nothing waits for its answer.
+        """
+        sequence = self._sequence % SEQUENCE_MAX + 1
         while sequence in self._open:  # after two thousand million requests
-            sequence = self._sequence = self._sequence % SEQUENCE_MAX + 1
-        self._open[sequence] = token, now
-        return encode(pdu, sequence)
+            sequence = sequence % SEQUENCE_MAX + 1
+        octets = encode(pdu, sequence)
+        self._sequence = sequence
+        self._open[sequence] = token, now, pdu.command | RESPONSE
+        return octets
 
     def receive(self, data: bytes, now: float) -> Events:
         """Take in what arrived."""
@@ -102,10 +108,11 @@ class Session:
         return events
 
     def _answered(self, frame: Frame, events: Events) -> None:
-        known = self._open.pop(frame.sequence, None)
-        if known is None:
+        known = self._open.get(frame.sequence)
+        if known is None or frame.command_id not in (known[2], Command.GENERIC_NACK):
             self.strays += 1
             return
+        del self._open[frame.sequence]
         token = known[0]
         if token is _ENQUIRY:
             self._enquiring = False
@@ -132,7 +139,7 @@ class Session:
         """Look at the clock: asks whether the link lives after silence, ends it when an answer is overdue."""
         events = Events()
         if self._open:
-            _, since = next(iter(self._open.values()))
+            _, since, _ = next(iter(self._open.values()))
             if now - since >= self.response_seconds:
                 events.ended = f"no answer within {self.response_seconds:g} s"
                 return events

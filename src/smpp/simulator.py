@@ -23,6 +23,7 @@ from smpp.session import Request
 UNDELIVERED_ENDING: Final = "0901"
 EXPIRED_ENDING: Final = "0902"
 WANTS_RECEIPT: Final = 0x03
+RESEND_SECONDS: Final = 0.5
 DISTINCT_MAX: Final = 5_000_000
 
 
@@ -43,7 +44,10 @@ class SimulatorOptions:
 
 @dataclass(slots=True)
 class Counters:
-    """What happened so far. `distinct` (destination, text) pairs were taken, `repeats` of them again."""
+    """What happened so far. `distinct` (destination, text) pairs were taken, `repeats` of them again.
+
+    `receipts`, and what they say, count once each; `resent` those that had to go out again.
+    """
 
     binds: int = 0
     submits: int = 0
@@ -56,6 +60,7 @@ class Counters:
     acknowledged: int = 0
     distinct: int = 0
     repeats: int = 0
+    resent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ class _Pending:
     submitted: datetime
     source: tuple[int, int, str]
     destination: tuple[int, int, str]
+    sent: bool = False
 
 
 @dataclass
@@ -149,11 +155,11 @@ class Simulator:
         peer.answer_all(throttled, Status.RTHROTTLED)
 
     def acknowledged(self, peer: Peer, answers: list[tuple[object, int]]) -> None:
-        """Receipts were heard; one that was refused is sent again."""
+        """Receipts were heard; one that was refused is sent again after a pause, not to chase who has no room."""
         for token, status in answers:
             assert isinstance(token, _Pending)
             if status:
-                self._ready.append(token)
+                self._loop.call_later(RESEND_SECONDS, self._again, token)
             else:
                 self.counters.acknowledged += 1
         self._send()
@@ -163,6 +169,10 @@ class Simulator:
         if peer in self._peers:
             self._peers.remove(peer)
         self._ready.extendleft(token for token in reversed(unanswered) if isinstance(token, _Pending))
+        self._send()
+
+    def _again(self, pending: _Pending) -> None:
+        self._ready.append(pending)
         self._send()
 
     # what it does
@@ -236,11 +246,15 @@ class Simulator:
                 return
             pending = self._ready.popleft()
             peer.deliver(_deliver(pending), pending)
-            self.counters.receipts += 1
-            self._count(pending.state)
+            self._count(pending)
 
-    def _count(self, state: State) -> None:
-        match state:
+    def _count(self, pending: _Pending) -> None:
+        if pending.sent:
+            self.counters.resent += 1
+            return
+        pending.sent = True
+        self.counters.receipts += 1
+        match pending.state:
             case State.DELIVRD:
                 self.counters.delivered += 1
             case State.UNDELIV:

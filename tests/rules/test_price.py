@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
+from itertools import pairwise
 from uuid import UUID, uuid4
 
 import pytest
@@ -86,7 +87,7 @@ def test_an_explanation_tells_every_rule_once_and_each_step_begins_where_the_las
 
     assert sorted(step.rule_id for step in steps[1:-1] if step.rule_id) == sorted(one.id for one in rules)
     assert steps[0].before == steps[0].after == base
-    assert all(earlier.after == later.before for earlier, later in zip(steps, steps[1:], strict=False))
+    assert all(earlier.after == later.before for earlier, later in pairwise(steps))
     assert all(step.before == step.after for step in steps if not step.applied)
 
 

@@ -183,10 +183,12 @@ async def _execute(command: Sequence[str]) -> tuple[int, str]:
     would wait for the output of the server itself.
     """
     process = _begin(command)
+    ending = asyncio.ensure_future(asyncio.to_thread(process.communicate))
     try:
-        output, _ = await asyncio.to_thread(process.communicate)
+        output, _ = await asyncio.shield(ending)
     except BaseException:
         process.kill()
+        await ending
         raise
     return process.returncode, output.decode("utf-8", "replace")
 

@@ -3,17 +3,14 @@
 import asyncio
 import json
 import signal
-import sys
 from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 import typer
 
 from ulak.base import logs
-from ulak.base.config import Config, ConfigError
-from ulak.rules.refusal import Refused
-
-Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON value.")]
+from ulak.base.config import Config
+from ulak.edge.cli.session import Json, attempt, config, opened
 
 
 def register(app: typer.Typer) -> None:
@@ -42,13 +39,13 @@ def serve(
     from ulak.edge.processes import ROLES, Inherited
     from ulak.edge.processes import serve as serve_roles
 
-    config = _config()
-    config = replace(config, host=host or config.host, port=config.port if port is None else port)
+    settings = config()
+    settings = replace(settings, host=host or settings.host, port=settings.port if port is None else port)
     roles = [role.strip() for role in only.split(",") if role.strip()]
     unknown = [role for role in roles if role not in ROLES]
     if unknown or not roles:
         raise typer.BadParameter(f"Choose from {', '.join(ROLES)}.", param_hint="--only")
-    logs.configure(config.log_level, config.log_format)
+    logs.configure(settings.log_level, settings.log_format)
 
     def ready(url: str) -> None:
         if keeper_fd is not None:
@@ -60,7 +57,7 @@ def serve(
         )
         print(line, flush=True)  # noqa: T201
 
-    _attempt(lambda: uvloop.run(serve_roles(config, roles, Inherited(listen_fd, keeper_fd), ready)))
+    attempt(lambda: uvloop.run(serve_roles(settings, roles, Inherited(listen_fd, keeper_fd), ready)))
 
 
 def audit(json_: Json = False) -> None:
@@ -68,7 +65,7 @@ def audit(json_: Json = False) -> None:
 
     Example: ulak audit
     """
-    proofs = _attempt(lambda: asyncio.run(_audit(_config())))
+    proofs = attempt(lambda: asyncio.run(_audit(config())))
     if json_:
         print(json.dumps({"clean": not any(p["differences"] for p in proofs), "proofs": proofs}))  # noqa: T201
     else:
@@ -77,11 +74,10 @@ def audit(json_: Json = False) -> None:
         raise typer.Exit(1)
 
 
-async def _audit(config: Config) -> list[dict[str, Any]]:
+async def _audit(settings: Config) -> list[dict[str, Any]]:
     from ulak.admin.audit import prove
-    from ulak.edge.cli.session import opened
 
-    async with opened(config) as db:
+    async with opened(settings) as db:
         return [
             {
                 "proof": proof.title,
@@ -138,7 +134,7 @@ def simulate_carrier(
     from smpp.simulator import Simulator, SimulatorOptions
 
     options = SimulatorOptions(receipts, delay_ms, undelivered, expired, throttle, seed)
-    _attempt(lambda: uvloop.run(_simulate(Simulator(options), port, json_)))
+    attempt(lambda: uvloop.run(_simulate(Simulator(options), port, json_)))
 
 
 async def _simulate(simulator: Any, port: int, json_: bool) -> None:
@@ -160,26 +156,3 @@ async def _simulate(simulator: Any, port: int, json_: bool) -> None:
 
 def _counted(counters: dict[str, int]) -> str:
     return " · ".join(f"{name} {count:,}" for name, count in counters.items())
-
-
-def _config() -> Config:
-    import os
-
-    try:
-        return Config.from_environment(os.environ)
-    except ConfigError as error:
-        _fail(str(error))
-        raise
-
-
-def _attempt(work: Any) -> Any:
-    """Run a command's work; what people can mend ends in one sentence and exit code 1."""
-    try:
-        return work()
-    except (Refused, OSError) as error:
-        _fail(str(error))
-
-
-def _fail(sentence: str) -> None:
-    print(sentence, file=sys.stderr)  # noqa: T201
-    raise typer.Exit(1)

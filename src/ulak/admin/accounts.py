@@ -1,0 +1,130 @@
+"""Users and their API keys: who there is, who may come in, and with which key."""
+
+import re
+import secrets
+from hashlib import sha256
+from ipaddress import ip_network
+from typing import Final, Literal, NamedTuple
+from uuid import UUID
+
+from ulak.admin import lookup
+from ulak.base.db import Database
+from ulak.rules import ids
+from ulak.rules.refusal import Code, Refused
+from ulak.store import audit_log, credits, keys, notices, users
+
+USERNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
+PASSWORD_LENGTH_MIN: Final = 8
+KEY_NAME_LENGTH_MAX: Final = 100
+KEY_START: Final = "ulak_"
+KEY_PREFIX_LENGTH: Final = len(KEY_START) + 6
+
+
+class NewKey(NamedTuple):
+    """A key that was just made: the only time its secret can be shown."""
+
+    key: keys.ApiKey
+    secret: str
+
+
+async def create_user(
+    db: Database, actor: str, username: str, email: str, password: str | None = None
+) -> users.User:
+    """A new user, with an empty credit of their own."""
+    if not USERNAME.fullmatch(username):
+        raise Refused(
+            Code.INVALID_VALUE,
+            "A username has 1 to 64 letters, digits, dots, dashes or underscores of ASCII.",
+        )
+    if not EMAIL.fullmatch(email):
+        raise Refused(Code.INVALID_VALUE, f"{email!r} is no e-mail address.")
+    async with db.transaction() as tx:
+        user = await users.add(tx, ids.new_id(), username, email, _hashed(password))
+        if user is None:
+            raise Refused(Code.ALREADY_EXISTS, f"There is a user {username!r} already.")
+        await credits.ensure(tx, user.id, user.id)
+        await audit_log.add(tx, actor, "user.create", username, email=email)
+    return user
+
+
+def _hashed(password: str | None) -> str | None:
+    """argon2id, with its own salt and parameters in the text."""
+    if password is None:
+        return None
+    if len(password) < PASSWORD_LENGTH_MIN:
+        raise Refused(Code.INVALID_VALUE, f"A password has at least {PASSWORD_LENGTH_MIN} characters.")
+    from argon2 import PasswordHasher
+
+    return PasswordHasher().hash(password)
+
+
+async def list_users(db: Database) -> list[users.User]:
+    """Every user."""
+    async with db.reading() as tx:
+        return await users.all(tx)
+
+
+async def set_user_state(
+    db: Database, actor: str, username: str, state: Literal["active", "disabled"]
+) -> users.User:
+    """Let a user in, or shut them out: their keys stop working at once."""
+    async with db.transaction() as tx:
+        user = await lookup.user(tx, username)
+        await users.set_state(tx, user.id, state)
+        await audit_log.add(tx, actor, "user.set-state", user.username, before=user.state, after=state)
+        await notices.directory_changed(tx)
+        return await lookup.user(tx, username)
+
+
+async def create_key(
+    db: Database, actor: str, username: str, name: str = "", allow_ips: tuple[str, ...] = ()
+) -> NewKey:
+    """A new key of a user, usable from these addresses only, or from anywhere."""
+    if len(name) > KEY_NAME_LENGTH_MAX:
+        raise Refused(Code.INVALID_VALUE, f"A key's name has at most {KEY_NAME_LENGTH_MAX} characters.")
+    networks = tuple(_network(text) for text in allow_ips)
+    secret = KEY_START + secrets.token_urlsafe(32)
+    async with db.transaction() as tx:
+        user = await lookup.user(tx, username)
+        key = await keys.add(
+            tx,
+            ids.new_id(),
+            user.id,
+            name=name,
+            prefix=secret[:KEY_PREFIX_LENGTH],
+            key_hash=sha256(secret.encode()).digest(),
+            allowed_ips=networks,
+        )
+        await audit_log.add(tx, actor, "key.create", user.username, key=str(key.id), allowed=list(allow_ips))
+        await notices.directory_changed(tx)
+    return NewKey(key, secret)
+
+
+def _network(text: str) -> keys.Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise Refused(
+            Code.INVALID_VALUE, f"{text!r} is neither an address nor a network like 10.0.0.0/8."
+        ) from None
+
+
+async def revoke_key(db: Database, actor: str, key_id: UUID) -> keys.ApiKey:
+    """End a key for good."""
+    async with db.transaction() as tx:
+        key = await keys.revoke(tx, key_id)
+        if key is None:
+            raise Refused(
+                Code.NOT_KNOWN, f"There is no key {key_id}; `ulak key list USERNAME` shows a user's keys."
+            )
+        await audit_log.add(tx, actor, "key.revoke", str(key_id))
+        await notices.directory_changed(tx)
+    return key
+
+
+async def list_keys(db: Database, username: str) -> list[keys.ApiKey]:
+    """A user's keys, revoked ones included."""
+    async with db.reading() as tx:
+        user = await lookup.user(tx, username)
+        return await keys.of_user(tx, user.id)

@@ -1,0 +1,76 @@
+"""Credit: topping up, correcting, handing out, looking. The amounts are micro-units."""
+
+from typing import Literal
+
+from ulak.admin import lookup
+from ulak.base.db import Database
+from ulak.rules import money
+from ulak.rules.refusal import Code, Refused
+from ulak.store import audit_log, credits
+
+
+async def add(
+    db: Database, actor: str, amount: int, username: str | None, org: str | None, note: str | None = None
+) -> int:
+    """Top a credit up; returns what it holds now."""
+    return await _fund(db, actor, "topup", amount, username, org, note)
+
+
+async def take(
+    db: Database, actor: str, amount: int, username: str | None, org: str | None, note: str | None = None
+) -> int:
+    """Correct a credit downward, never below zero; returns what it holds now."""
+    return await _fund(db, actor, "correction", amount, username, org, note)
+
+
+async def _fund(
+    db: Database,
+    actor: str,
+    kind: Literal["topup", "correction"],
+    amount: int,
+    username: str | None,
+    org: str | None,
+    note: str | None,
+) -> int:
+    _check(amount)
+    async with db.transaction() as tx:
+        customer = await lookup.customer(tx, username, org)
+        tenant_id, owner_id = customer.account
+        up = kind == "topup"
+        await credits.move(
+            tx,
+            tenant_id=tenant_id,
+            kind=kind,
+            debit=credits.FUNDING if up else owner_id,
+            credit=owner_id if up else credits.FUNDING,
+            amount=amount,
+            actor=actor,
+            note=note,
+        )
+        await audit_log.add(tx, actor, f"credit.{kind}", str(customer), amount=money.fixed(amount), note=note)
+        return await credits.balance(tx, tenant_id, owner_id)
+
+
+def _check(amount: int) -> None:
+    if amount <= 0:
+        raise Refused(Code.INVALID_VALUE, "The amount must be above 0.")
+
+
+async def transfer(db: Database, actor: str, amount: int, org: str, username: str) -> tuple[int, int]:
+    """From an organization's pool to a member; returns what the member and the pool hold now."""
+    _check(amount)
+    async with db.transaction() as tx:
+        customer = await lookup.customer(tx, username, org)
+        pool, member = customer.account
+        await credits.move(
+            tx, tenant_id=pool, kind="handout", debit=pool, credit=member, amount=amount, actor=actor
+        )
+        await audit_log.add(tx, actor, "credit.handout", str(customer), amount=money.fixed(amount))
+        return await credits.balance(tx, pool, member), await credits.balance(tx, pool, pool)
+
+
+async def show(db: Database, username: str | None, org: str | None) -> int:
+    """What a credit holds."""
+    async with db.reading() as tx:
+        customer = await lookup.customer(tx, username, org)
+        return await credits.balance(tx, *customer.account)

@@ -1,0 +1,96 @@
+"""Finding what somebody names, or saying in a sentence that there is no such thing.
+
+Takes the transaction of whoever asks; changes nothing.
+"""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from ulak.base.db import Tx
+from ulak.rules.refusal import Code, Refused
+from ulak.rules.tenancy import Context
+from ulak.store import carriers, organizations, services, users
+
+
+async def user(tx: Tx, username: str) -> users.User:
+    """The user of this name."""
+    found = await users.by_name(tx, username)
+    if found is None:
+        raise Refused(Code.NOT_KNOWN, f"There is no user {username!r}; `ulak user list` shows who there is.")
+    return found
+
+
+async def organization(tx: Tx, name_or_id: str) -> organizations.Organization:
+    """The organization of this name or id."""
+    found = await organizations.find(tx, name_or_id)
+    if found is None:
+        raise Refused(
+            Code.NOT_KNOWN, f"There is no organization {name_or_id!r}; `ulak org list` shows which there are."
+        )
+    return found
+
+
+async def carrier(tx: Tx, name: str) -> carriers.Carrier:
+    """The carrier of this name."""
+    found = await carriers.by_name(tx, name)
+    if found is None:
+        raise Refused(
+            Code.NOT_KNOWN, f"There is no carrier {name!r}; `ulak carrier list` shows which there are."
+        )
+    return found
+
+
+async def service(tx: Tx, name: str) -> services.Service:
+    """The service of this name."""
+    found = await services.by_name(tx, name)
+    if found is None:
+        raise Refused(
+            Code.NOT_KNOWN, f"There is no service {name!r}; `ulak service list` shows which there are."
+        )
+    return found
+
+
+class Customer(NamedTuple):
+    """A user, an organization, or a member of one: whoever is named by `--user` and `--org`."""
+
+    user: users.User | None
+    organization: organizations.Organization | None
+
+    @property
+    def account(self) -> tuple[UUID, UUID]:
+        """(tenant, owner) of their credit: a user's own, an organization's pool, or a member's share."""
+        tenant, owner = self.organization or self.user, self.user or self.organization
+        assert tenant
+        assert owner
+        return tenant.id, owner.id
+
+    @property
+    def context(self) -> Context:
+        """The context in which the user, if there is one, would send."""
+        assert self.user
+        return Context(self.user.id, self.organization.id if self.organization else None)
+
+    def __str__(self) -> str:
+        """As people speak of them."""
+        if self.user and self.organization:
+            return f"{self.user.username} in {self.organization.name}"
+        return (
+            self.user.username if self.user else self.organization.name if self.organization else "everyone"
+        )
+
+
+async def customer(tx: Tx, username: str | None, org: str | None) -> Customer:
+    """Whoever `--user` and `--org` name; with both, the user must be a member."""
+    found = Customer(
+        await user(tx, username) if username is not None else None,
+        await organization(tx, org) if org is not None else None,
+    )
+    if found.user is None and found.organization is None:
+        raise Refused(Code.INVALID_VALUE, "Say whose with --user, --org, or both.")
+    if found.user and found.organization:
+        members = await organizations.of_user(tx, found.user.id)
+        if found.organization.id not in {member.organization.id for member in members}:
+            raise Refused(
+                Code.NOT_KNOWN, f"{found.user.username} is not a member of {found.organization.name}."
+            )
+    return found

@@ -1,0 +1,118 @@
+"""Prices: rules, and how a customer's price comes about."""
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from ulak.admin import lookup
+from ulak.base.db import Database
+from ulak.rules import ids, price
+from ulak.rules.refusal import Code, Refused
+from ulak.store import audit_log, notices, organizations, prices, services, users, volumes
+
+
+class Listed(NamedTuple):
+    """A rule with the names of what it is about."""
+
+    rule: prices.PriceRule
+    service: str
+    organization: str | None
+    username: str | None
+
+
+async def add(
+    db: Database,
+    actor: str,
+    *,
+    service: str,
+    username: str | None = None,
+    org: str | None = None,
+    kind: prices.Kind,
+    value: int,
+    from_volume: int | None = None,
+    starts: datetime | None = None,
+    ends: datetime | None = None,
+) -> prices.PriceRule:
+    """A new rule, after those that are there; for everyone, an organization or a user."""
+    if username is not None and org is not None:
+        raise Refused(Code.INVALID_VALUE, "A rule is for everyone, an organization or a user, not for both.")
+    if kind == "fixed" and value < 0:
+        raise Refused(Code.INVALID_VALUE, "A fixed price is not below 0.")
+    if starts and ends and starts >= ends:
+        raise Refused(Code.INVALID_VALUE, "A rule starts before it ends.")
+    if from_volume is not None and from_volume < 0:
+        raise Refused(Code.INVALID_VALUE, "A volume is not below 0.")
+    async with db.transaction() as tx:
+        rule = await prices.add(
+            tx,
+            ids.new_id(),
+            (await lookup.service(tx, service)).id,
+            organization_id=(await lookup.organization(tx, org)).id if org is not None else None,
+            user_id=(await lookup.user(tx, username)).id if username is not None else None,
+            kind=kind,
+            value=value,
+            from_volume=from_volume,
+            starts=starts,
+            ends=ends,
+        )
+        await audit_log.add(tx, actor, "price.add", service, id=str(rule.id), kind=kind, value=value)
+        await notices.directory_changed(tx)
+    return rule
+
+
+async def remove(db: Database, actor: str, rule_id: UUID) -> prices.PriceRule:
+    """Take a rule away; the audit log remembers it."""
+    async with db.transaction() as tx:
+        rule = await prices.remove(tx, rule_id)
+        if rule is None:
+            raise Refused(
+                Code.NOT_KNOWN, f"There is no rule {rule_id}; `ulak price list` shows which there are."
+            )
+        await audit_log.add(tx, actor, "price.remove", str(rule_id), kind=rule.kind, value=rule.value)
+        await notices.directory_changed(tx)
+    return rule
+
+
+async def list_all(db: Database) -> list[Listed]:
+    """Every rule, in the order of creation."""
+    async with db.reading() as tx:
+        service_names = {service.id: service.name for service in await services.all(tx)}
+        org_names = {organization.id: organization.name for organization in await organizations.all(tx)}
+        user_names = {user.id: user.username for user in await users.all(tx)}
+        return [
+            Listed(
+                rule,
+                service_names[rule.service_id],
+                org_names[rule.organization_id] if rule.organization_id else None,
+                user_names[rule.user_id] if rule.user_id else None,
+            )
+            for rule in await prices.all(tx)
+        ]
+
+
+class Explained(NamedTuple):
+    """How a price comes about, and after how many messages this month."""
+
+    explanation: price.Explanation
+    volume: int
+
+
+async def explain(db: Database, *, service: str, username: str | None, org: str | None) -> Explained:
+    """The price of a service now: for a user, a member, an organization, or anybody."""
+    now = datetime.now(UTC)
+    async with db.reading() as tx:
+        its = await lookup.service(tx, service)
+        if username is None and org is None:
+            whose = lookup.Customer(None, None)
+            volume = 0
+        else:
+            whose = await lookup.customer(tx, username, org)
+            volume = await volumes.accepted(tx, whose.account[0], its.id, volumes.month_of(now))
+        rules = [
+            rule.rule
+            for rule in await prices.all(tx)
+            if rule.service_id == its.id
+            and rule.organization_id in (None, whose.organization and whose.organization.id)
+            and rule.user_id in (None, whose.user and whose.user.id)
+        ]
+    return Explained(price.explain(its.price, rules, volume, now), volume)

@@ -1,0 +1,263 @@
+"""The commands about who there is and what they hold: user, key, org, credit."""
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from ulak.admin import accounts, credit, groups
+from ulak.edge.cli import shown
+from ulak.edge.cli.session import Json, actor, answer, config, fail, with_database
+from ulak.rules import money
+from ulak.rules.permission import DEFAULT, Permission
+
+user_app = typer.Typer(no_args_is_help=True, help="Users: who can hold keys, credit and memberships.")
+key_app = typer.Typer(no_args_is_help=True, help="API keys: what a customer's program shows to be somebody.")
+org_app = typer.Typer(no_args_is_help=True, help="Organizations and their members.")
+credit_app = typer.Typer(no_args_is_help=True, help="Credit: what somebody can spend, and how it got there.")
+
+Username = Annotated[str, typer.Argument(metavar="USERNAME", help="A user's name.")]
+Org = Annotated[str, typer.Argument(metavar="ORG", help="An organization's name or id.")]
+UserOption = Annotated[str | None, typer.Option("--user", metavar="USERNAME", help="This user's.")]
+OrgOption = Annotated[
+    str | None,
+    typer.Option(
+        "--org", metavar="ORG", help="This organization's pool; with --user the member's share in it."
+    ),
+]
+Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="Like 120 or 0.5; up to six decimals.")]
+Note = Annotated[str | None, typer.Option(help="Why, for the books.")]
+
+
+class UserState(StrEnum):
+    """Whether a user is let in."""
+
+    active = "active"
+    disabled = "disabled"
+
+
+class OrgState(StrEnum):
+    """Whether an organization is open."""
+
+    active = "active"
+    inactive = "inactive"
+
+
+@user_app.command("create")
+def create_user(
+    username: Username,
+    email: Annotated[str, typer.Option(help="Where to reach them.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read a password from the first line of stdin.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Make a user.
+
+    Example: ulak user create mark --email mark@example.com
+    """
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    made = with_database(lambda db: accounts.create_user(db, actor(), username, email, password))
+    answer(shown.user(made), json_, f"Made the user {made.username}. Next: ulak key create {made.username}")
+
+
+@user_app.command("list")
+def list_users(json_: Json = False) -> None:
+    """Show every user.
+
+    Example: ulak user list
+    """
+    answer([shown.user_line(row) for row in with_database(accounts.list_users)], json_)
+
+
+@user_app.command("set-state")
+def set_user_state(username: Username, state: UserState, json_: Json = False) -> None:
+    """Let a user in, or shut them out: their keys stop working at once.
+
+    Example: ulak user set-state mark disabled
+    """
+    row = with_database(lambda db: accounts.set_user_state(db, actor(), username, state.value))
+    answer(shown.user_line(row), json_, f"{row.username} is {row.state}.")
+
+
+@key_app.command("create")
+def create_key(
+    username: Username,
+    name: Annotated[str, typer.Option(help="To tell it from the user's other keys.")] = "",
+    allow_ip: Annotated[
+        list[str] | None,
+        typer.Option("--allow-ip", metavar="CIDR", help="Usable from here only; may be repeated."),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Make an API key. It is shown this once; only a hash of it is kept.
+
+    Example: ulak key create mark --name shop --allow-ip 10.0.0.0/8
+    """
+    made = with_database(lambda db: accounts.create_key(db, actor(), username, name, tuple(allow_ip or ())))
+    answer(
+        shown.new_key(made), json_, f"{made.secret}\nKeep it: it is not shown again. Its id is {made.key.id}."
+    )
+
+
+@key_app.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="As `ulak key list` shows it.")],
+    json_: Json = False,
+) -> None:
+    """End a key for good.
+
+    Example: ulak key revoke 01912c5e-0b1c-7c3a-8d4e-5f6a7b8c9d0e
+    """
+    row = with_database(lambda db: accounts.revoke_key(db, actor(), _uuid(key_id, "key")))
+    answer(shown.key(row), json_, f"The key {row.prefix}… is revoked.")
+
+
+def _uuid(text: str, what: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        fail(f"{text!r} is no {what}'s id.")
+
+
+@key_app.command("list")
+def list_keys(username: Username, json_: Json = False) -> None:
+    """Show a user's keys.
+
+    Example: ulak key list mark
+    """
+    answer([shown.key(row) for row in with_database(lambda db: accounts.list_keys(db, username))], json_)
+
+
+@org_app.command("create")
+def create_org(name: Annotated[str, typer.Argument(help="Its name.")], json_: Json = False) -> None:
+    """Make an organization.
+
+    Example: ulak org create "Main Organization"
+    """
+    made = with_database(lambda db: groups.create(db, actor(), name))
+    answer(shown.organization(made), json_, f"Made {made.name}, {made.id}.")
+
+
+@org_app.command("list")
+def list_orgs(json_: Json = False) -> None:
+    """Show every organization.
+
+    Example: ulak org list
+    """
+    answer([shown.organization(row) for row in with_database(groups.list_all)], json_)
+
+
+@org_app.command("set-state")
+def set_org_state(org: Org, state: OrgState, json_: Json = False) -> None:
+    """Open an organization, or close it: nobody acts for it until it is open again.
+
+    Example: ulak org set-state "Main Organization" inactive
+    """
+    row = with_database(lambda db: groups.set_state(db, actor(), org, state.value))
+    answer(shown.organization(row), json_, f"{row.name} is {row.state}.")
+
+
+@org_app.command("add-member")
+def add_member(
+    org: Org,
+    username: Username,
+    permission: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"One of {', '.join(Permission)}; may be repeated. Without any: {', '.join(DEFAULT)}."
+        ),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Make a user a member, or give a member these permissions instead of those they had.
+
+    Example: ulak org add-member "Main Organization" mark --permission organization.sms.send
+    """
+    made = with_database(lambda db: groups.add_member(db, actor(), org, username, permission or ()))
+    value = {
+        "organization": shown.organization(made.organization),
+        "user": shown.user(made.user),
+        "permissions": sorted(made.permissions),
+    }
+    answer(value, json_, f"{made.user.username} is a member of {made.organization.name}.")
+
+
+@org_app.command("remove-member")
+def remove_member(org: Org, username: Username, json_: Json = False) -> None:
+    """End a membership; what is left of the member's credit goes back to the pool.
+
+    Example: ulak org remove-member "Main Organization" mark
+    """
+    settings = config()
+    left = with_database(lambda db: groups.remove_member(db, actor(), org, username))
+    value = {"returned": money.fixed(left), "currency": settings.currency}
+    answer(value, json_, f"{username} left; {money.short(left)} {settings.currency} went back to the pool.")
+
+
+@credit_app.command("add")
+def add_credit(
+    amount: Amount, user: UserOption = None, org: OrgOption = None, note: Note = None, json_: Json = False
+) -> None:
+    """Top a credit up: a user's own, an organization's pool, or a member's share.
+
+    Example: ulak credit add 120 --user mark --note "invoice 17"
+    """
+    _show_balance(lambda db, n: credit.add(db, actor(), n, user, org, note), amount, json_)
+
+
+@credit_app.command("take")
+def take_credit(
+    amount: Amount, user: UserOption = None, org: OrgOption = None, note: Note = None, json_: Json = False
+) -> None:
+    """Correct a credit downward; never below zero.
+
+    Example: ulak credit take 5 --user mark --note "typed twice"
+    """
+    _show_balance(lambda db, n: credit.take(db, actor(), n, user, org, note), amount, json_)
+
+
+def _show_balance(work, amount: str, json_: bool) -> None:  # type: ignore[no-untyped-def]
+    settings = config()
+
+    async def run(db):  # type: ignore[no-untyped-def]
+        return await work(db, money.parse_amount(amount))
+
+    _print_balance(with_database(run), settings.currency, json_)
+
+
+def _print_balance(held: int, currency: str, json_: bool) -> None:
+    answer(shown.balance(held, currency), json_, f"It holds {money.fixed(held)} {currency}.")
+
+
+@credit_app.command("transfer")
+def transfer_credit(
+    amount: Amount,
+    org: Annotated[str, typer.Option("--org", metavar="ORG", help="From this organization's pool.")],
+    user: Annotated[str, typer.Option("--user", metavar="USERNAME", help="To this member.")],
+    json_: Json = False,
+) -> None:
+    """Hand credit out, from an organization's pool to a member.
+
+    Example: ulak credit transfer 50 --org "Main Organization" --user mark
+    """
+    settings = config()
+
+    async def run(db):  # type: ignore[no-untyped-def]
+        return await credit.transfer(db, actor(), money.parse_amount(amount), org, user)
+
+    member, pool = with_database(run)
+    value = {**shown.balance(member, settings.currency), "pool": money.fixed(pool)}
+    answer(value, json_, f"The member holds {money.fixed(member)}, the pool {money.fixed(pool)}.")
+
+
+@credit_app.command("show")
+def show_credit(user: UserOption = None, org: OrgOption = None, json_: Json = False) -> None:
+    """Show what a credit holds.
+
+    Example: ulak credit show --org "Main Organization" --user mark
+    """
+    settings = config()
+    _print_balance(with_database(lambda db: credit.show(db, user, org)), settings.currency, json_)
