@@ -191,15 +191,18 @@ class Client(Wire):
         kinds = [(number, self._unacknowledged.pop(number, None)) for number in sequences]
         self.send(responses([(number, kind()) for number, kind in kinds if kind], status))
 
+    async def drain(self, wait_seconds: float) -> None:
+        """Submit no more, and wait for the answers to what is in flight, at most so long."""
+        self._leaving = True
+        if self.open and self._session.outstanding:
+            await _within(wait_seconds, self._drained)
+
     async def unbind(self, wait_seconds: float) -> None:
         """Wait for the answers to what is in flight, at most so long, then take leave and close.
 
         When it returns, `lost` has been called.
         """
-        if self.open and not self._leaving:
-            self._leaving = True
-            if self._session.outstanding:
-                await _within(wait_seconds, self._drained)
+        await self.drain(wait_seconds)
         if self.open:
             self._reason = self._reason or UNBOUND
             self.send(self._session.request(Unbind(), _Leaving, self._loop.time()))

@@ -157,12 +157,17 @@ class Link:
         await self._give_back()
 
     async def _drain(self) -> None:
-        """Wait for the answers to what is in flight, then take leave."""
+        """Wait for the answers to what is in flight, acknowledge the receipts that are here, then take leave."""
         assert self._client
         if self._timer:
             self._timer.cancel()
-        await self._client.unbind(self._config.stop_seconds / 2)
-        self._lost.set()
+        patience = self._config.stop_seconds / 4
+        await self._client.drain(patience)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._recorder.flush()
+        await asyncio.sleep(0)  # the acknowledgements are written at the end of a turn
+        await self._client.unbind(0)
 
     async def _give_back(self) -> None:
         """Everything leased goes back to the queue, after all that is known of it is written."""

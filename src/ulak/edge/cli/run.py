@@ -10,12 +10,13 @@ import typer
 
 from ulak.base import logs
 from ulak.base.config import Config
-from ulak.edge.cli.session import Json, attempt, config, opened
+from ulak.edge.cli.session import Json, answer, attempt, config, fail, opened
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(serve)
+    app.command()(demo)
     app.command()(audit)
     app.command("simulate-carrier")(simulate_carrier)
 
@@ -58,6 +59,37 @@ def serve(
         print(line, flush=True)  # noqa: T201
 
     attempt(lambda: uvloop.run(serve_roles(settings, roles, Inherited(listen_fd, keeper_fd), ready)))
+
+
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", envvar="ULAK_DEMO_ONCE", help="End when all came true; exit 1 if not.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The API's port, or the next free one.")] = 8000,
+    json_: Json = False,
+) -> None:
+    """Send real messages through a simulated carrier, show what becomes of them, and serve until Ctrl-C.
+
+    Everything lives in a directory of its own, which is removed at the end.
+
+    Example: ulak demo
+    """
+    import httpx
+    from rich.console import Console
+
+    from ulak.edge.demo.child import ChildError
+    from ulak.edge.demo.play import DemoError, play
+
+    def told(facts: dict[str, str]) -> None:
+        if json_:
+            answer(facts, json_)
+
+    try:
+        attempt(lambda: asyncio.run(play(Console(stderr=json_), port, once=once, told=told)))
+    except asyncio.CancelledError:
+        raise typer.Exit(130) from None
+    except (DemoError, ChildError, httpx.HTTPError) as error:
+        fail(f"The demo failed: {error}")
 
 
 def audit(json_: Json = False) -> None:

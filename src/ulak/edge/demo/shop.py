@@ -1,0 +1,56 @@
+"""What the demo's customer has to begin with, made the way an operator makes it: by the rooms of `admin`."""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from ulak.admin import accounts, catalogue, credit, groups
+from ulak.admin.audit import prove
+from ulak.base.db import Database
+from ulak.rules.money import MICRO
+
+ACTOR: Final = "demo"
+USERNAME: Final = "mark"
+ORGANIZATION: Final = "Main Organization"
+SERVICE: Final = "BobSMS"
+CARRIER: Final = "simulated"
+CURRENCY: Final = "USD"
+PRICE: Final = 1 * MICRO
+CREDIT: Final = 120 * MICRO
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What a customer's program needs to know: its key, where to act, and what to send with."""
+
+    key: str
+    organization_id: UUID
+    service_id: UUID
+
+
+async def furnish(db: Database, carrier_port: int) -> Shop:
+    """A carrier, a service over it, a user with a key, an organization, and the member's credit in it."""
+    anybody = "ulak"  # the simulated carrier lets everybody in
+    await catalogue.create_carrier(
+        db, ACTOR, CARRIER, host="127.0.0.1", port=carrier_port, system_id=anybody, password=anybody
+    )
+    service = await catalogue.create_service(
+        db,
+        ACTOR,
+        SERVICE,
+        installation_currency=CURRENCY,
+        currency=CURRENCY,
+        price=PRICE,
+        carrier=CARRIER,
+    )
+    await accounts.create_user(db, ACTOR, USERNAME, f"{USERNAME}@example.com")
+    made = await accounts.create_key(db, ACTOR, USERNAME, "demo")
+    organization = await groups.create(db, ACTOR, ORGANIZATION)
+    await groups.add_member(db, ACTOR, ORGANIZATION, USERNAME)
+    await credit.add(db, ACTOR, CREDIT, USERNAME, ORGANIZATION, "to try things out")
+    return Shop(made.secret, organization.id, service.id)
+
+
+async def books_are_clean(db: Database) -> bool:
+    """Whether `ulak audit` finds nothing."""
+    return not any([proof.differences async for proof in prove(db)])
