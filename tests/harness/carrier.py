@@ -31,6 +31,11 @@ class CarrierProcess:
         self.port: int = self._process.ready["port"]
         self.counters: dict[str, int] = {}
 
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
     def stop(self) -> dict[str, int]:
         """SIGTERM; returns its counters: submits, taken, throttled, receipts, delivered, undelivered, expired,
         acknowledged, distinct (different messages taken) and repeats (taken again)."""

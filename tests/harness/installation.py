@@ -114,9 +114,11 @@ class Installation:
 
     def kill_postgres(self) -> None:
         """SIGKILL to the PostgreSQL server, as if the machine had lost it."""
-        os.kill(self._postgres(), signal.SIGKILL)
+        os.kill(self.postgres_pid, signal.SIGKILL)
 
-    def _postgres(self) -> int:
+    @property
+    def postgres_pid(self) -> int:
+        """The id of the PostgreSQL server's first process."""
         return int((self.home / "data/postgres/postmaster.pid").read_text().splitlines()[0])
 
     def close(self) -> None:
@@ -131,7 +133,7 @@ class Installation:
     def _stop_postgres(self) -> None:
         """After a `kill` its PostgreSQL may still be there; nobody else will stop it."""
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            os.kill(self._postgres(), signal.SIGINT)
+            os.kill(self.postgres_pid, signal.SIGINT)
             await_true(
                 lambda: not (self.home / "data/postgres/postmaster.pid").exists(), "PostgreSQL stopped"
             )

@@ -1,6 +1,7 @@
 """Structured logs on standard error: one event a line, for people or as JSON.
 
-Ids, codes and counts are logged; API keys, passwords, numbers and texts never are.
+Ids, codes and counts are logged; API keys, passwords, numbers and texts never are. A traceback shows code only, no
+values of variables.
 """
 
 import logging
@@ -16,7 +17,10 @@ def configure(level: str, form: str) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # the rich one quotes variables: keys and texts
+        )
     )
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,

@@ -49,8 +49,12 @@ class Refusal(NamedTuple):
 
 @dataclass(slots=True)
 class Outcomes:
-    """What a link has learnt since it last wrote: gathered for some milliseconds, written at once."""
+    """What a link has learnt since it last wrote: gathered for some milliseconds, written at once.
 
+    `parts` counts submits that were answered for good: until they are written, a crash sends them again.
+    """
+
+    parts: int = 0
     took: list[Took] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)

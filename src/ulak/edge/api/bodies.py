@@ -16,6 +16,7 @@ from ulak.rules import text
 from ulak.rules.refusal import Code, Fault, Refused
 
 RECIPIENTS_MAX: Final = 100_000
+KNOWN: Final = ("to", "message", "messages", "serviceId")
 
 
 class One(msgspec.Struct):
@@ -73,7 +74,7 @@ class Body(Generic[S]):
         faults = list(self._faults(data))
         if faults:
             _refuse(faults)
-        slow: S = msgspec.convert(data, self._struct)  # the quick way stumbled over a field we ignore
+        slow: S = msgspec.convert(_known(data), self._struct)  # the quick way stumbled over a field we ignore
         if not self._fit(slow):
             _refuse([Fault("body", "cannot be read")])
         return slow
@@ -88,6 +89,13 @@ class Body(Generic[S]):
 def _refuse(faults: list[Fault]) -> NoReturn:
     names = ", ".join(fault.field for fault in faults[:5]) + ("…" if len(faults) > 5 else "")
     raise Refused(Code.VALIDATION_FAILED, f"The request does not fit: {names}.", faults=tuple(faults))
+
+
+def _known(data: Any) -> Any:
+    """Only what we read: another field's name may hold what msgspec cannot take."""
+    if isinstance(data, dict):
+        return {name: _known(data[name]) for name in KNOWN if name in data}
+    return [_known(item) for item in data] if isinstance(data, list) else data
 
 
 def _no_constant(name: str) -> NoReturn:

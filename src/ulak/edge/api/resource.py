@@ -109,7 +109,9 @@ class Resource:
     async def _answer(self, request: Request, headers: dict[str, str]) -> Response:
         action = self._actions.get("GET" if request.method == "HEAD" else request.method)
         if action is None:
-            headers["allow"] = ", ".join(sorted(self._actions))
+            headers["allow"] = ", ".join(
+                sorted({*self._actions, *(["HEAD"] if "GET" in self._actions else [])})
+            )
             raise Refused(Code.METHOD_NOT_ALLOWED, f"This path answers {headers['allow']}.")
         address = request.client.host if request.client else None
         caller = await caller_of(self._directory, request.headers.get("x-api-key"), address)

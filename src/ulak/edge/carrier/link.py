@@ -50,7 +50,13 @@ class Link:
         self._config = config
         self._clock = asyncio.get_running_loop().time
         self._pace = Pace(carrier.throughput, self._clock())
-        self._recorder = Recorder(db, carrier.id, gather_seconds=config.flush_ms / 1000)
+        self._recorder = Recorder(
+            db,
+            carrier.id,
+            gather_seconds=config.flush_ms / 1000,
+            parts_max=max(1, carrier.window_max // 2),
+            written=self._pump,
+        )
         self._outbox = Outbox(self._recorder.outcomes)
         self._lease = uuid4()
         self._references = count()
@@ -200,6 +206,7 @@ class Link:
                 while await self._lease_more() or await self._mark_more():
                     self._pump()
                     await asyncio.sleep(0)
+                self._pump()
             except (*UNREACHABLE, *COLLISION) as error:
                 _log.warning("queue_unreachable", carrier=self.carrier.name, error=type(error).__name__)
                 await asyncio.sleep(POLL_SECONDS)
@@ -255,9 +262,13 @@ class Link:
     # the wire
 
     def _pump(self) -> None:
-        """Submit as long as the window, the pace and the recorder allow."""
+        """Submit as long as the window, the pace and the recorder allow.
+
+        An answered submit keeps its place in the window until it is written down: so no more than a window
+        goes out twice, whenever this process dies.
+        """
         client, at = self._client, datetime.now(UTC)
-        while client and client.free and not self._recorder.clogged and not self._stopping.is_set():
+        while client and client.free > self._recorder.unwritten and not self._held_back():
             entry = self._outbox.next()
             if entry is None:
                 break
@@ -275,6 +286,9 @@ class Link:
             self._hungry.set()
         if client:
             metrics.WINDOW.labels(self._label).set(client.outstanding)
+
+    def _held_back(self) -> bool:
+        return self._recorder.clogged or self._stopping.is_set()
 
     def _pump_in(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()

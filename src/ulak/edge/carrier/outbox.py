@@ -115,7 +115,9 @@ class Outbox:
         item.refs[part] = ref
         item.unanswered -= 1
         if not item.over and item.unanswered == 0:
-            self._outcomes().took.append(Took(item.key, tuple(item.refs)))
+            outcomes = self._outcomes()
+            outcomes.took.append(Took(item.key, tuple(item.refs)))
+            outcomes.parts += len(item.refs)
             self._end(item)
 
     def refused(self, item: Item) -> None:

@@ -27,10 +27,22 @@ _log = structlog.get_logger(__name__)
 class Recorder:
     """One for each carrier. `run` it in one task; `flush` waits until all that is known now is written."""
 
-    def __init__(self, db: Database, carrier_id: int, *, gather_seconds: float) -> None:
+    def __init__(
+        self,
+        db: Database,
+        carrier_id: int,
+        *,
+        gather_seconds: float,
+        parts_max: int,
+        written: Callable[[], None],
+    ) -> None:
+        """`parts_max` answers are written without waiting for more; `written` is called after each commit."""
         self._db = db
         self._carrier_id = carrier_id
         self._gather_seconds = gather_seconds
+        self._parts_max = parts_max
+        self._written = written
+        self._parts_in_writing = 0
         self._outcomes = Outcomes()
         self._acknowledgements: list[Callable[[], None]] = []
         self._something = asyncio.Event()
@@ -43,7 +55,7 @@ class Recorder:
         if not self._something.is_set():
             self._something.set()
             self._idle.clear()
-        if len(self._outcomes) >= TOGETHER_MAX:
+        if len(self._outcomes) >= TOGETHER_MAX or self._outcomes.parts >= self._parts_max:
             self._hurry.set()
         return self._outcomes
 
@@ -51,6 +63,11 @@ class Recorder:
         """Receipts to be written, and what to do when they are."""
         self.outcomes().receipts.extend(receipts)
         self._acknowledgements.append(acknowledge)
+
+    @property
+    def unwritten(self) -> int:
+        """Answered submits that would go out again if the process died now."""
+        return self._parts_in_writing + self._outcomes.parts
 
     @property
     def clogged(self) -> bool:
@@ -70,13 +87,17 @@ class Recorder:
                 await self._gather()
             outcomes, self._outcomes = self._outcomes, Outcomes()
             acknowledgements, self._acknowledgements = self._acknowledgements, []
+            self._parts_in_writing = outcomes.parts
             self._something.clear()
+            self._hurry.clear()
             await self._write(outcomes)
+            self._parts_in_writing = 0
             for acknowledge in acknowledgements:
                 acknowledge()
             if not self._something.is_set():
                 self._hurry.clear()
                 self._idle.set()
+            self._written()
 
     async def _gather(self) -> None:
         try:
