@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from tests.harness.process import ULAK
 
 pytestmark = pytest.mark.slow

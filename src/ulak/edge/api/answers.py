@@ -54,7 +54,7 @@ def paged(items: list[dict[str, Any]], total: int, page: Page) -> bytes:
         {
             "items": items,
             "total": total,
-            "page": page.page,
+            "page": msgspec.Raw(str(page.page).encode()),  # as asked for, however large
             "limit": page.limit,
             "totalPages": page.pages(total),
         }

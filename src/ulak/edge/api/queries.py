@@ -13,8 +13,6 @@ from ulak.store.sendings import Filter, Source
 LIMIT_MAX: Final = 1000
 LIMIT_DEFAULT: Final = 10
 OFFSET_MAX: Final = 2**62
-INTEGER_MAX: Final = 2**63 - 1
-"""What a JSON reader may be trusted to hold; no page lies beyond it."""
 
 T = TypeVar("T")
 
@@ -98,7 +96,7 @@ def _integer(least: int) -> Callable[[str], int]:
     def parse(raw: str) -> int:
         if not re.fullmatch(r"[0-9]{1,4000}", raw) or int(raw) < least:
             raise _Unfit(f"must be an integer of at least {least}")
-        return min(int(raw), INTEGER_MAX)
+        return int(raw)
 
     return parse
 

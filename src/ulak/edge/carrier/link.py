@@ -167,6 +167,7 @@ class Link:
         assert self._client
         if self._timer:
             self._timer.cancel()
+            self._timer = None
         patience = self._config.stop_seconds / 4
         await self._client.drain(patience)
         with suppress(TimeoutError):
@@ -232,7 +233,7 @@ class Link:
 
     async def _mark_more(self) -> bool:
         """Let messages that must not go twice go, a window at a time, after writing down that they may have."""
-        if self._outbox.ready(queue.SINGLE) + self._outbox.ready(queue.BULK) >= self.carrier.window_max:
+        if self._outbox.lined_up >= self.carrier.window_max:
             return False
         items = self._outbox.to_mark(self.carrier.window_max)
         if not items:
@@ -282,7 +283,7 @@ class Link:
                 self._pump_in(wait)
                 return
             client.submit(_submit(item, part), entry)
-        if len(self._outbox) < self.carrier.window_max:
+        if self._outbox.lined_up < self.carrier.window_max:
             self._hungry.set()
         if client:
             metrics.WINDOW.labels(self._label).set(client.outstanding)
@@ -291,9 +292,12 @@ class Link:
         return self._recorder.clogged or self._stopping.is_set()
 
     def _pump_in(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        if self._timer is None or self._timer.cancelled() or self._timer.when() <= loop.time():
-            self._timer = loop.call_later(seconds, self._pump)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._pump_now)
+
+    def _pump_now(self) -> None:
+        self._timer = None
+        self._pump()
 
     def answered(self, answers: list[Answer]) -> None:
         """`smpp`: the carrier has answered submits."""

@@ -56,11 +56,16 @@ class Outbox:
 
     def __len__(self) -> int:
         """Parts that could go now, and messages that wait for their mark."""
-        return sum(len(ready) for ready in self._ready.values()) + len(self._unmarked)
+        return self.lined_up + len(self._unmarked)
 
     def ready(self, priority: int) -> int:
         """Parts of this priority that could go now."""
         return len(self._ready[priority])
+
+    @property
+    def lined_up(self) -> int:
+        """Parts that could go now."""
+        return sum(map(len, self._ready.values()))
 
     @property
     def runs(self) -> list[Run]:

@@ -1,13 +1,19 @@
 """How fast a link may submit: the operator's limit, and what the carrier lets through when it throttles.
 
 A token bucket whose rate falls to what the carrier just took when it says "too fast", and then probes upward in
-small steps until it is told again. Time is a parameter, in seconds of any monotonic clock.
+steps until it is told again: small ones first, so that a steady carrier is used almost whole, then larger ones,
+so that a rate learnt in a bad moment is not kept. Time is a parameter, in seconds of any monotonic clock.
 """
 
 from typing import Final
 
 BURST_SECONDS: Final = 0.05
-STEP: Final = 1.05
+SECOND: Final = 1.0
+MEASURED_SECONDS_MIN: Final = 0.1
+"""Less than this says nothing about a rate."""
+LESS: Final = 0.95
+STEP_MIN: Final = 0.02
+STEP_MAX: Final = 1.0
 RATE_MIN: Final = 1.0
 
 
@@ -17,12 +23,13 @@ class Pace:
     def __init__(self, limit: int, now: float) -> None:
         self._limit = float(limit)
         self._learnt: float | None = None
+        self._step = STEP_MIN
         self._tokens = 1.0
         self._since = now
         self._second = now
         self._taken = 0
-        self._taken_before = 0
-        self._throttled_at = -1.0
+        self._taken_before: int | None = None
+        self._throttled_at = now - SECOND
 
     @property
     def rate(self) -> float:
@@ -52,20 +59,30 @@ class Pace:
     def throttled(self, now: float) -> None:
         """The carrier says it is too fast: go on at what it takes."""
         self._tick(now)
-        if now - self._throttled_at < 1.0:
+        if now - self._throttled_at < SECOND:
             return  # answers to what was already on its way say nothing new
+        took = self._took(now)
+        self._learnt = max(RATE_MIN, min(took, self.rate * LESS) if self.rate else took)
+        self._step = STEP_MAX if self._taken_before is None else STEP_MIN  # a guess, or a measure
         self._throttled_at = now
-        self._learnt = max(RATE_MIN, float(self._taken_before or self._taken))
         self._tokens = 0.0
         self._since = now
 
+    def _took(self, now: float) -> float:
+        """What the carrier took a second, lately."""
+        current = max(now - self._second, MEASURED_SECONDS_MIN)
+        if self._taken_before is None:
+            return self._taken / current
+        return (self._taken_before + self._taken) / (SECOND + current)
+
     def _tick(self, now: float) -> None:
         """Once a second: remember what was taken, and probe upward unless just throttled."""
-        if now - self._second < 1.0:
+        passed = now - self._second
+        if passed < SECOND:
             return
-        whole = now - self._second < 2.0
-        self._taken_before = self._taken if whole else 0
+        self._taken_before = self._taken if passed < 2 * SECOND else None
         self._taken = 0
         self._second = now
-        if self._learnt is not None and now - self._throttled_at >= 1.0:
-            self._learnt = self._learnt * STEP + 1
+        if self._learnt is not None and now - self._throttled_at >= SECOND:
+            self._learnt += max(1.0, self._learnt * self._step)
+            self._step = min(2 * self._step, STEP_MAX)

@@ -1,0 +1,116 @@
+"""How fast a link goes: the operator's limit, and what a carrier that throttles lets through. Time is made up."""
+
+import pytest
+
+from ulak.edge.carrier.pace import Pace
+
+TURN = 0.002
+
+
+class Carrier:
+    """Takes `rate` submits a second, `burst` at once, and throttles the others."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self.rate, self.burst = rate, burst
+        self.tokens = burst
+        self.took = self.throttled = 0
+
+    def submit(self) -> bool:
+        if self.tokens < 1:
+            self.throttled += 1
+            return False
+        self.tokens -= 1
+        self.took += 1
+        return True
+
+    def pass_time(self, seconds: float) -> None:
+        self.tokens = min(self.burst, self.tokens + seconds * self.rate)
+
+
+def run(pace: Pace, carrier: Carrier, start: float, seconds: float, window: int = 20) -> float:
+    """There is always more to send; each turn as much as the pace allows, but no more than a window."""
+    now = start
+    while now < start + seconds:
+        for _ in range(window):
+            if pace.take(now):
+                break
+            if carrier.submit():
+                pace.taken(now, 1)
+            else:
+                pace.throttled(now)
+        now += TURN
+        carrier.pass_time(TURN)
+    return now
+
+
+def test_without_a_limit_nothing_waits() -> None:
+    pace = Pace(0, 0.0)
+
+    assert {pace.take(0.0) for _ in range(10_000)} == {0.0}
+
+
+@pytest.mark.parametrize("limit", [1, 10, 500])
+def test_the_operators_limit_is_kept_and_used(limit: int) -> None:
+    carrier = Carrier(1e6, 1e6)
+
+    run(Pace(limit, 0.0), carrier, 0.0, 20)
+
+    assert 20 * limit * 0.98 <= carrier.took <= 20 * limit * 1.01 + 1
+
+
+def test_waiting_as_long_as_it_says_is_enough() -> None:
+    pace = Pace(10, 0.0)
+    assert pace.take(0.0) == 0.0
+
+    wait = pace.take(0.0)
+
+    assert wait == pytest.approx(0.1)
+    assert pace.take(wait) == 0.0
+
+
+@pytest.mark.parametrize("rate", [20, 200, 1000])
+@pytest.mark.parametrize("burst_seconds", [0.1, 1.0])
+def test_nine_tenths_of_what_a_throttling_carrier_takes_are_used(rate: float, burst_seconds: float) -> None:
+    carrier = Carrier(rate, max(1, rate * burst_seconds))
+    pace = Pace(0, 0.0)
+    now = run(pace, carrier, 0.0, 10)
+    carrier.took = carrier.throttled = 0
+
+    run(pace, carrier, now, 120)
+
+    assert carrier.took >= 0.9 * rate * 120
+    assert carrier.throttled <= 0.1 * carrier.took
+
+
+def test_a_rate_learnt_in_the_first_instant_is_not_kept() -> None:
+    carrier, pace = Carrier(1000, 20), Pace(0, 0.0)
+    now = run(pace, carrier, 0.0, 5)
+    carrier.took = 0
+
+    run(pace, carrier, now, 10)
+
+    assert carrier.took >= 0.9 * 10 * 1000
+
+
+def test_a_carrier_that_recovers_is_used_whole_again_soon() -> None:
+    carrier, pace = Carrier(10, 1), Pace(0, 0.0)
+    now = run(pace, carrier, 0.0, 20)
+    carrier.rate, carrier.burst = 1000, 100
+
+    now = run(pace, carrier, now, 15)
+    carrier.took = 0
+    run(pace, carrier, now, 10)
+
+    assert carrier.took >= 0.9 * 10 * 1000
+
+
+def test_the_operators_limit_holds_whatever_was_learnt() -> None:
+    carrier, pace = Carrier(100, 10), Pace(150, 0.0)
+    now = run(pace, carrier, 0.0, 10)
+    carrier.rate, carrier.took = 1e6, 0
+
+    now = run(pace, carrier, now, 30)
+    carrier.took = 0
+    run(pace, carrier, now, 10)
+
+    assert 0.98 * 1500 <= carrier.took <= 1.01 * 1500
