@@ -20,8 +20,8 @@ from smpp.receipt import State
 from smpp.server import Peer, Server, ServerOptions
 from smpp.session import Request
 
-UNDELIVERED_ENDING: Final = "0901"
-EXPIRED_ENDING: Final = "0902"
+FATES: Final = {"0901": State.UNDELIV, "0902": State.EXPIRED}
+"""What becomes of messages to numbers with these endings, whatever the options say."""
 WANTS_RECEIPT: Final = 0x03
 RESEND_SECONDS: Final = 0.5
 DISTINCT_MAX: Final = 5_000_000
@@ -217,12 +217,12 @@ class Simulator:
             self.received.append(Received(message_id, pdu))
 
     def _fate(self, destination: str) -> State:
-        drawn = self._random.random() * 100
-        if destination.endswith(UNDELIVERED_ENDING) or drawn < self.options.undelivered:
+        drawn = self._random.random() * 100  # also where the number decides, so that the others' fates stay
+        if fate := FATES.get(destination[-4:]):
+            return fate
+        if drawn < self.options.undelivered:
             return State.UNDELIV
-        if destination.endswith(EXPIRED_ENDING) or drawn < self.options.undelivered + self.options.expired:
-            return State.EXPIRED
-        return State.DELIVRD
+        return State.EXPIRED if drawn < self.options.undelivered + self.options.expired else State.DELIVRD
 
     def _wake_at(self, due: float) -> None:
         if self._timer is None:

@@ -1,0 +1,1 @@
+"""Stories: whole installations living through what an operator and their customers live through."""

@@ -301,17 +301,15 @@ class Link:
 
     def answered(self, answers: list[Answer]) -> None:
         """`smpp`: the carrier has answered submits."""
-        taken = 0
+        if taken := sum(answer.status == 0 for answer in answers):
+            self._pace.taken(self._clock(), taken)  # before a throttling answer among them asks how many
+            metrics.SUBMITTED.labels(self._label, "0x00").inc(taken)
         for answer in answers:
             item, part = cast(tuple[Item, int], answer.token)
             if answer.status == 0:
-                taken += 1
                 self._outbox.taken(item, part, _clean(answer.message_id))
             else:
                 self._not_taken(item, part, answer.status)
-        if taken:
-            self._pace.taken(self._clock(), taken)
-            metrics.SUBMITTED.labels(self._label, "0x00").inc(taken)
         self._pump()
 
     def _not_taken(self, item: Item, part: int, status: int) -> None:
