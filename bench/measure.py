@@ -17,9 +17,9 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import httpx
-from tests.harness import CarrierProcess, Installation, User, await_true
 
 from bench import usage
+from tests.harness import CarrierProcess, Installation, User, await_true
 
 CREDIT = 100_000_000
 CONNECTIONS = 64

@@ -40,7 +40,8 @@ class CarrierProcess:
         """SIGTERM; returns its counters: submits, taken, throttled, receipts, delivered, undelivered, expired,
         acknowledged, distinct (different messages taken) and repeats (taken again)."""
         if not self.counters:
-            self.counters = json.loads(self._process.stop())
+            self._process.stop()
+            self.counters = json.loads(self._process.tail(1))
             shutil.rmtree(self.home)
         return self.counters
 

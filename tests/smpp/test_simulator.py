@@ -5,12 +5,12 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from tests.smpp.ends import Customer, until, where
 
 from smpp.client import Client
 from smpp.pdu import Status, SubmitSm
 from smpp.receipt import State, parse
 from smpp.simulator import Simulator, SimulatorOptions
+from tests.smpp.ends import Customer, until, where
 
 
 def message(n: int, to: str = "") -> SubmitSm:

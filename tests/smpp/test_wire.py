@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from tests.smpp.ends import Carrier, Customer, bound, listening, until, where
 
 from smpp.client import BindRefused, Client
 from smpp.codec import encode
@@ -20,6 +19,7 @@ from smpp.pdu import (
     SubmitSm,
     SubmitSmResp,
 )
+from tests.smpp.ends import Carrier, Customer, bound, listening, until, where
 
 
 async def test_bind_submit_answer() -> None:

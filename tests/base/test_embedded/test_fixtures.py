@@ -1,8 +1,8 @@
 """The database every other test gets: fresh, migrated, its own."""
 
 import pytest
-from tests.base.test_embedded.users import value
 
+from tests.base.test_embedded.users import value
 from ulak.base.db import Database
 from ulak.base.migrate import pending
 

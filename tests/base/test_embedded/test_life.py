@@ -14,8 +14,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.base.test_embedded.users import OtherUser, kill_server, pid_of_server, sockets_of, value
 
+from tests.base.test_embedded.users import OtherUser, kill_server, pid_of_server, sockets_of, value
 from ulak.base.embedded import Embedded, EmbeddedError, embedded, process, server
 from ulak.base.embedded.place import Place
 

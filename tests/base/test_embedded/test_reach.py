@@ -15,8 +15,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.base.test_embedded.users import OtherUser, pid_of_server, sockets_of, value
 
+from tests.base.test_embedded.users import OtherUser, pid_of_server, sockets_of, value
 from ulak.base.embedded import embedded
 from ulak.base.embedded.confine import INSTALLED, installed_wheel
 from ulak.base.embedded.place import SYSTEM_USER, Place

@@ -205,7 +205,8 @@ def add_credit(
 
     Example: ulak credit add 120 --user mark --note "invoice 17"
     """
-    _show_balance(lambda db, n: credit.add(db, actor(), n, user, org, note), amount, json_)
+    held = with_database(lambda db: credit.add(db, actor(), money.parse_amount(amount), user, org, note))
+    _print_balance(held, json_)
 
 
 @credit_app.command("take")
@@ -216,19 +217,12 @@ def take_credit(
 
     Example: ulak credit take 5 --user mark --note "typed twice"
     """
-    _show_balance(lambda db, n: credit.take(db, actor(), n, user, org, note), amount, json_)
+    held = with_database(lambda db: credit.take(db, actor(), money.parse_amount(amount), user, org, note))
+    _print_balance(held, json_)
 
 
-def _show_balance(work, amount: str, json_: bool) -> None:  # type: ignore[no-untyped-def]
-    settings = config()
-
-    async def run(db):  # type: ignore[no-untyped-def]
-        return await work(db, money.parse_amount(amount))
-
-    _print_balance(with_database(run), settings.currency, json_)
-
-
-def _print_balance(held: int, currency: str, json_: bool) -> None:
+def _print_balance(held: int, json_: bool) -> None:
+    currency = config().currency
     answer(shown.balance(held, currency), json_, f"It holds {money.fixed(held)} {currency}.")
 
 
@@ -243,13 +237,10 @@ def transfer_credit(
 
     Example: ulak credit transfer 50 --org "Main Organization" --user mark
     """
-    settings = config()
-
-    async def run(db):  # type: ignore[no-untyped-def]
-        return await credit.transfer(db, actor(), money.parse_amount(amount), org, user)
-
-    member, pool = with_database(run)
-    value = {**shown.balance(member, settings.currency), "pool": money.fixed(pool)}
+    member, pool = with_database(
+        lambda db: credit.transfer(db, actor(), money.parse_amount(amount), org, user)
+    )
+    value = {**shown.balance(member, config().currency), "pool": money.fixed(pool)}
     answer(value, json_, f"The member holds {money.fixed(member)}, the pool {money.fixed(pool)}.")
 
 
@@ -259,5 +250,4 @@ def show_credit(user: UserOption = None, org: OrgOption = None, json_: Json = Fa
 
     Example: ulak credit show --org "Main Organization" --user mark
     """
-    settings = config()
-    _print_balance(with_database(lambda db: credit.show(db, user, org)), settings.currency, json_)
+    _print_balance(with_database(lambda db: credit.show(db, user, org)), json_)

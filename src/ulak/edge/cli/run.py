@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import sys
 from dataclasses import asdict, replace
 from typing import Annotated, Any
 
@@ -157,7 +158,8 @@ def simulate_carrier(
 ) -> None:
     """Be a carrier for tests: take messages over SMPP, send receipts, until Ctrl-C.
 
-    Numbers ending in 0901 are reported undelivered, in 0902 expired.
+    Numbers ending in 0901 are reported undelivered, in 0902 expired. What happened is counted and told at the end;
+    with --json where it listens on stdout, the counters on stderr.
 
     Example: ulak simulate-carrier --undelivered 8 --expired 4
     """
@@ -183,7 +185,10 @@ async def _simulate(simulator: Any, port: int, json_: bool) -> None:
     await stop.wait()
     await simulator.stop()
     counters = asdict(simulator.counters)
-    print(json.dumps(counters) if json_ else _counted(counters), flush=True)  # noqa: T201
+    if json_:  # beside the one value on stdout
+        sys.stderr.write(json.dumps(counters) + "\n")
+    else:
+        print(_counted(counters))  # noqa: T201
 
 
 def _counted(counters: dict[str, int]) -> str:
