@@ -109,10 +109,13 @@ class Due(NamedTuple):
 
 
 DUE: Final = """
-SELECT r.id AS run, m.position, m.recipient, coalesce(m.text, s.text) AS text, m.attempts
-  FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::int[], $5::int[])
-       r(id, tenant_id, sending_id, first_position, end_position)
-  JOIN sendings s ON s.tenant_id = r.tenant_id AND s.id = r.sending_id
+WITH r AS MATERIALIZED (
+    SELECT r.*, s.text
+      FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::int[], $5::int[])
+           r(id, tenant_id, sending_id, first_position, end_position)
+      JOIN sendings s ON s.tenant_id = r.tenant_id AND s.id = r.sending_id)
+SELECT r.id AS run, m.position, m.recipient, coalesce(m.text, r.text) AS text, m.attempts
+  FROM r
   JOIN messages m ON m.tenant_id = r.tenant_id AND m.sending_id = r.sending_id
    AND m.position >= r.first_position AND m.position < r.end_position
  WHERE m.status = 'pending'
@@ -184,22 +187,25 @@ class Ended(NamedTuple):
 
 
 END: Final = """
-WITH ended AS (
+WITH e AS MATERIALIZED (
+    SELECT e.*, s.owner_id, s.refund_not_sent, s.refund_no_signal
+      FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::text[], $6::text[], $7::bool[])
+           e(tenant_id, sending_id, position, parts, status, network, refund)
+      JOIN sendings s ON s.tenant_id = e.tenant_id AND s.id = e.sending_id),
+ended AS (
     UPDATE messages m
        SET parts_left = m.parts_left & ~e.parts,
            status = CASE WHEN e.status <> 'sent' OR m.parts_left & ~e.parts = 0 THEN e.status::message_status
                          ELSE m.status END,
            ended_at = CASE WHEN e.status <> 'sent' OR m.parts_left & ~e.parts = 0 THEN $8::timestamptz END,
            network = coalesce(e.network, m.network),
-           refunded = m.price > 0 AND (e.status = 'not_sent' AND s.refund_not_sent
-                                       OR e.status = 'no_signal' AND s.refund_no_signal
-                                       OR e.refund AND (s.refund_not_sent OR s.refund_no_signal))
-      FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::text[], $6::text[], $7::bool[])
-           e(tenant_id, sending_id, position, parts, status, network, refund)
-      JOIN sendings s ON s.tenant_id = e.tenant_id AND s.id = e.sending_id
+           refunded = m.price > 0 AND (e.status = 'not_sent' AND e.refund_not_sent
+                                       OR e.status = 'no_signal' AND e.refund_no_signal
+                                       OR e.refund AND (e.refund_not_sent OR e.refund_no_signal))
+      FROM e
      WHERE m.tenant_id = e.tenant_id AND m.sending_id = e.sending_id AND m.position = e.position
        AND m.status IN ('pending', 'waiting')
- RETURNING m.tenant_id, m.sending_id, s.owner_id, m.position, m.status, m.carrier_id, m.refunded, m.price)
+ RETURNING m.tenant_id, m.sending_id, e.owner_id, m.position, m.status, m.carrier_id, m.refunded, m.price)
 SELECT tenant_id, sending_id, owner_id, status::text AS status, carrier_id IS NOT NULL AS was_waiting,
        count(*)::int AS n,
        coalesce(array_agg(position) FILTER (WHERE refunded), '{}') AS positions,
