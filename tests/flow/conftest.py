@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
@@ -176,8 +176,9 @@ class World:
                 )
 
 
-@pytest.fixture
-async def world(db: Database) -> AsyncIterator[World]:
+@asynccontextmanager
+async def inhabited(db: Database) -> AsyncIterator[World]:
+    """A world on this database, with a running till and a carrier."""
     directory = Directory(db)
     till = Till(db, orders_max=64, bulk_min=1000, run_max=500)
     running = asyncio.create_task(till.run())
@@ -190,3 +191,9 @@ async def world(db: Database) -> AsyncIterator[World]:
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
+
+
+@pytest.fixture
+async def world(db: Database) -> AsyncIterator[World]:
+    async with inhabited(db) as there_is:
+        yield there_is

@@ -14,7 +14,7 @@ from ulak.rules.refusal import Code, Refused
 from ulak.store import audit_log, credits, keys, notices, users
 
 USERNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
+EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}")
 PASSWORD_LENGTH_MIN: Final = 8
 KEY_NAME_LENGTH_MAX: Final = 100
 KEY_START: Final = "ulak_"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ulak.edge.cli import people, run, sales
-from ulak.edge.cli.session import Json, answer, attempt, config
+from ulak.edge.cli.session import Json, answer, attempt, config, connected
 
 app = typer.Typer(
     name="ulak",
@@ -64,7 +64,7 @@ def migrate(json_: Json = False) -> None:
     settings = config()
 
     async def work() -> list[str]:
-        async with database_server(settings) as dsn:
+        async with database_server(settings) as dsn, connected(dsn):
             return await bring_up_to_date(dsn)
 
     done = attempt(lambda: asyncio.run(work()))

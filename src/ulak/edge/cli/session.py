@@ -120,21 +120,22 @@ async def opened(settings: Config) -> AsyncIterator[Database]:
     one cannot be used.
     """
     if settings.database_url is not None:
-        async with _connected(settings.database_url) as db:
+        async with connected(settings.database_url) as db:
             await _refuse_when_behind(db)
             yield db
         return
     server = await Embedded.use(settings.data_dir)
     try:
         await migrate(server.dsn)
-        async with _connected(server.dsn) as db:
+        async with connected(server.dsn) as db:
             yield db
     finally:
         await server.release()
 
 
 @asynccontextmanager
-async def _connected(dsn: str) -> AsyncIterator[Database]:
+async def connected(dsn: str) -> AsyncIterator[Database]:
+    """The database of a DSN, whatever state its schema is in; refused with a sentence when it cannot be used."""
     try:
         db = await Database.open(dsn, connections_max=CONNECTIONS_MAX)
     except UNUSABLE as error:

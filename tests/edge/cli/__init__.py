@@ -1,0 +1,1 @@
+"""The command line in one process with the tests, on a real database of each test's own."""
