@@ -19,6 +19,8 @@ from tests.base.test_embedded.users import OtherUser, kill_server, pid_of_server
 from ulak.base.embedded import Embedded, EmbeddedError, embedded, process, server
 from ulak.base.embedded.place import Place
 
+pytestmark = pytest.mark.slow
+
 QUICK = {"fsync": "off", "shared_buffers": "32MB"}
 
 

@@ -21,6 +21,8 @@ from ulak.base.embedded import embedded
 from ulak.base.embedded.confine import INSTALLED, installed_wheel
 from ulak.base.embedded.place import SYSTEM_USER, Place
 
+pytestmark = pytest.mark.slow
+
 QUICK = {"fsync": "off", "shared_buffers": "32MB"}
 WITHOUT_NAMESPACES = ("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", "--")
 
