@@ -365,5 +365,5 @@ def explain_price(
     answer(
         shown.explained(found, settings.currency),
         json_,
-        f"After {found.volume} messages this month:\n{steps}\nPrice: {price}",
+        f"Messages sent this month: {found.volume}\n{steps}\nPrice: {price}",
     )
