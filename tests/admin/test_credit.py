@@ -1,0 +1,212 @@
+"""Credit as the operator moves it: to the micro-unit, never below zero, and each time one transfer in the ledger."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.admin import BY, ORG, USD, actions, found, held, rows, value
+from ulak.admin import accounts, audit, credit, groups
+from ulak.base.db import COLLISION, Database
+from ulak.rules.refusal import Code, Refused
+
+OWN = ("mark", None)
+POOL = (None, ORG)
+SHARE = ("mark", ORG)
+
+
+@pytest.fixture
+async def house(db: Database) -> Database:
+    await found(db)
+    return db
+
+
+async def code_of(work: Any) -> Code:
+    """With which code this is refused."""
+    with pytest.raises(Refused) as refusal:
+        await work
+    assert refusal.value.message.endswith(".")
+    return refusal.value.code
+
+
+async def assert_clean(db: Database) -> None:
+    assert [proof.title for proof in [p async for p in audit.prove(db)] if proof.differences] == []
+
+
+async def transfers(db: Database) -> list[tuple[str, int, str | None, str | None]]:
+    """The ledger's lines, in order."""
+    query = "SELECT kind, amount, actor, note FROM transfers ORDER BY id"
+    return [(row["kind"], row["amount"], row["actor"], row["note"]) for row in await rows(db, query)]
+
+
+@pytest.mark.parametrize("whose", [OWN, POOL, SHARE])
+async def test_topping_up_and_correcting_are_exact(
+    house: Database, whose: tuple[str | None, str | None]
+) -> None:
+    assert await credit.add(house, BY, 120 * USD, *whose) == 120 * USD
+    assert await credit.take(house, BY, 1, *whose) == 120 * USD - 1
+    assert await credit.show(house, *whose) == 120 * USD - 1
+    await assert_clean(house)
+
+
+async def test_a_users_own_credit_the_pool_and_the_share_are_three_credits(house: Database) -> None:
+    for amount, whose in ((1, OWN), (2, POOL), (3, SHARE)):
+        await credit.add(house, BY, amount, *whose)
+
+    assert [await credit.show(house, *whose) for whose in (OWN, POOL, SHARE)] == [1, 2, 3]
+    assert await credit.show(house, "lale", ORG) == 0
+
+
+async def test_each_movement_is_one_transfer_with_who_and_why(house: Database) -> None:
+    await credit.add(house, BY, 100, *POOL, "invoice 17")
+    await credit.transfer(house, BY, 60, ORG, "mark")
+    await credit.take(house, BY, 10, *SHARE, "typed twice")
+
+    assert await transfers(house) == [
+        ("topup", 100, BY, "invoice 17"),
+        ("handout", 60, BY, None),
+        ("correction", 10, BY, "typed twice"),
+    ]
+    assert (await actions(house))[-3:] == ["credit.topup", "credit.handout", "credit.correction"]
+
+
+async def test_a_correction_takes_the_last_micro_unit_and_not_one_more(house: Database) -> None:
+    await credit.add(house, BY, 5, *OWN)
+
+    assert await code_of(credit.take(house, BY, 6, *OWN)) == Code.INSUFFICIENT_CREDIT
+    assert await credit.take(house, BY, 5, *OWN) == 0
+    assert await code_of(credit.take(house, BY, 1, *OWN)) == Code.INSUFFICIENT_CREDIT
+
+
+async def test_a_transfer_beyond_the_pool_says_what_the_pool_holds_and_moves_nothing(house: Database) -> None:
+    await credit.add(house, BY, 2 * USD, *POOL)
+
+    with pytest.raises(Refused, match=r"2\.000000.*2\.000001"):
+        await credit.transfer(house, BY, 2 * USD + 1, ORG, "mark")
+
+    assert await credit.show(house, *POOL) == 2 * USD
+    assert await credit.show(house, *SHARE) == 0
+    assert len(await transfers(house)) == 1
+    assert (await actions(house))[-1] == "credit.topup"
+
+
+@pytest.mark.parametrize("amount", [0, -1])
+async def test_nothing_and_less_are_no_amounts(house: Database, amount: int) -> None:
+    await credit.add(house, BY, 5, *POOL)
+
+    assert await code_of(credit.add(house, BY, amount, *OWN)) == Code.INVALID_VALUE
+    assert await code_of(credit.take(house, BY, amount, *POOL)) == Code.INVALID_VALUE
+    assert await code_of(credit.transfer(house, BY, amount, ORG, "mark")) == Code.INVALID_VALUE
+    assert len(await transfers(house)) == 1
+
+
+async def test_who_is_no_member_has_no_share(house: Database) -> None:
+    await accounts.create_user(house, BY, "ece", "ece@example.com")
+    await credit.add(house, BY, 5, *POOL)
+
+    assert await code_of(credit.add(house, BY, 5, "ece", ORG)) == Code.NOT_KNOWN
+    assert await code_of(credit.transfer(house, BY, 5, ORG, "ece")) == Code.NOT_KNOWN
+    assert await code_of(credit.show(house, "ece", ORG)) == Code.NOT_KNOWN
+    assert await value(house, "SELECT count(*) FROM credits WHERE balance > 0") == 1
+
+
+# --- many at once
+
+
+async def test_many_transfers_at_once_empty_the_pool_and_go_no_further(house: Database) -> None:
+    await credit.add(house, BY, 100, *POOL)
+
+    results = await asyncio.gather(
+        *(credit.transfer(house, BY, 9, ORG, ("mark", "lale")[n % 2]) for n in range(30)),
+        return_exceptions=True,
+    )
+
+    refused = [result for result in results if isinstance(result, BaseException)]
+    assert len(refused) == 30 - 11  # eleven times nine is 99
+    assert {type(why) for why in refused} == {Refused}
+    assert await credit.show(house, *POOL) == 1
+    assert await credit.show(house, "mark", ORG) + await credit.show(house, "lale", ORG) == 99
+    assert await value(house, "SELECT count(*) FROM transfers WHERE kind = 'handout'") == 11
+    await assert_clean(house)
+
+
+async def test_transfers_that_wait_for_each_other_look_again_at_the_pool(house: Database) -> None:
+    await credit.add(house, BY, 10, *POOL)
+    both = [credit.transfer(house, BY, 10, ORG, who) for who in ("mark", "lale")]
+
+    async with held(house, "SELECT FROM credits FOR UPDATE", *both) as results:
+        pass
+
+    assert sorted(isinstance(result, Refused) for result in results) == [False, True]
+    assert await credit.show(house, *POOL) == 0
+    await assert_clean(house)
+
+
+async def test_corrections_at_once_never_take_more_than_there_is(house: Database) -> None:
+    await credit.add(house, BY, 10, *OWN)
+
+    results = await asyncio.gather(
+        *(credit.take(house, BY, 3, *OWN) for _ in range(12)), return_exceptions=True
+    )
+
+    assert sum(isinstance(result, Refused) for result in results) == 9
+    assert await credit.show(house, *OWN) == 1
+    await assert_clean(house)
+
+
+async def test_topups_at_once_all_count(house: Database) -> None:
+    await asyncio.gather(*(credit.add(house, BY, 7, *SHARE) for _ in range(20)))
+
+    assert await credit.show(house, *SHARE) == 140
+    await assert_clean(house)
+
+
+async def test_handing_out_while_members_come_and_go_loses_nothing(house: Database) -> None:
+    await credit.add(house, BY, 1000, *POOL)
+
+    async def come_and_go(username: str) -> None:
+        for _ in range(5):
+            for step in (
+                lambda: credit.transfer(house, BY, 10, ORG, username),
+                lambda: groups.remove_member(house, BY, ORG, username),
+                lambda: groups.add_member(house, BY, ORG, username),
+            ):
+                for _ in range(20):  # as the command line does, with more patience
+                    try:
+                        await step()
+                        break
+                    except COLLISION:
+                        continue
+
+    await asyncio.gather(come_and_go("mark"), come_and_go("lale"))
+
+    assert await credit.show(house, *POOL) == 1000
+    await assert_clean(house)
+
+
+async def shares_of_strangers(db: Database) -> int:
+    """What people hold in organizations that they are not members of."""
+    query = """
+    SELECT coalesce(sum(balance), 0)::bigint FROM credits c WHERE tenant_id <> owner_id
+       AND NOT EXISTS (SELECT FROM memberships m WHERE m.organization_id = tenant_id AND m.user_id = owner_id)"""
+    total: int = await value(db, query)
+    return total
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="credit.transfer and credit.add look a membership up without locking it; groups.remove_member may "
+    "end it before the credit arrives",
+)
+async def test_a_transfer_and_a_leave_at_once_leave_no_credit_with_a_stranger(house: Database) -> None:
+    await credit.add(house, BY, 100, *POOL)
+    transfer = credit.transfer(house, BY, 50, ORG, "mark")
+
+    async with held(house, "SELECT FROM credits WHERE tenant_id = owner_id FOR UPDATE", transfer) as results:
+        leave = asyncio.create_task(groups.remove_member(house, BY, ORG, "mark"))
+        await asyncio.wait([leave], timeout=0.5)  # it may wait for the transfer, or be done before it
+    await leave
+
+    assert len(results) == 1
+    assert await shares_of_strangers(house) == 0
+    assert await credit.show(house, *POOL) == 100

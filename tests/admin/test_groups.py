@@ -1,0 +1,133 @@
+"""Organizations and their members: found by name or id, permissions replaced as a whole, credit never left behind."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.admin import BY, ORG, USD, actions, found, value
+from ulak.admin import accounts, credit, groups
+from ulak.base.db import Database
+from ulak.rules import ids
+from ulak.rules.permission import DEFAULT, Permission
+from ulak.rules.refusal import Code, Refused
+
+
+async def code_of(work: Any) -> Code:
+    """With which code this is refused."""
+    with pytest.raises(Refused) as refusal:
+        await work
+    assert refusal.value.message.endswith(".")
+    return refusal.value.code
+
+
+async def permissions(db: Database, username: str = "mark") -> list[str]:
+    """What stands in the membership."""
+    query = "SELECT permissions FROM memberships m JOIN users u ON u.id = m.user_id WHERE username = $1"
+    return list(await value(db, query, username))
+
+
+async def id_of_org(db: Database) -> UUID:
+    return (await groups.list_all(db))[0].id
+
+
+@pytest.mark.parametrize("name", ["A", "Main Organization", "n" * 200, "Çiğdem & Oğulları", "[red]"])
+async def test_what_an_organization_may_be_called(db: Database, name: str) -> None:
+    assert (await groups.create(db, BY, name)).name == name
+
+
+@pytest.mark.parametrize("name", ["", "   ", "n" * 201, "a\nb", "a\0b", "a\x1b[31m", "\udcff", "a\u202eb"])
+async def test_what_an_organization_may_not_be_called(db: Database, name: str) -> None:
+    assert await code_of(groups.create(db, BY, name)) == Code.INVALID_VALUE
+    assert await groups.list_all(db) == []
+    assert await actions(db) == []
+
+
+async def test_an_organization_begins_open_with_an_empty_pool(db: Database) -> None:
+    made = await groups.create(db, BY, ORG)
+
+    assert made.state == "active"
+    assert await credit.show(db, None, ORG) == 0
+
+
+async def test_a_name_is_taken_whatever_its_case(db: Database) -> None:
+    await groups.create(db, BY, ORG)
+
+    assert await code_of(groups.create(db, BY, ORG.upper())) == Code.ALREADY_EXISTS
+    assert len(await groups.list_all(db)) == 1
+
+
+async def test_an_organization_is_found_by_name_and_by_id_in_any_case(db: Database) -> None:
+    made = await groups.create(db, BY, ORG)
+
+    for org in (ORG, ORG.lower(), str(made.id), str(made.id).upper()):
+        assert (await groups.set_state(db, BY, org, "inactive")).id == made.id
+    assert await code_of(groups.set_state(db, BY, str(ids.new_id()), "active")) == Code.NOT_KNOWN
+    assert await code_of(groups.set_state(db, BY, "", "active")) == Code.NOT_KNOWN
+
+
+async def test_without_permissions_a_member_gets_the_usual_ones(db: Database) -> None:
+    await found(db)
+
+    assert await permissions(db) == sorted(DEFAULT)
+
+
+async def test_adding_a_member_again_replaces_the_permissions_and_keeps_the_credit(db: Database) -> None:
+    await found(db)
+    await credit.add(db, BY, 5 * USD, "mark", ORG)
+
+    await groups.add_member(db, BY, ORG, "mark", ["organization.users.read"])
+
+    assert await permissions(db) == [Permission.USERS_READ]
+    assert await permissions(db, "lale") == sorted(DEFAULT)
+    assert await credit.show(db, "mark", ORG) == 5 * USD
+
+
+@pytest.mark.parametrize("name", ["", "organization.sms", "ORGANIZATION.SMS.SEND", "*"])
+async def test_a_permission_that_is_none_changes_nothing(db: Database, name: str) -> None:
+    await found(db)
+
+    refused = groups.add_member(db, BY, ORG, "mark", ["organization.users.read", name])
+
+    assert await code_of(refused) == Code.INVALID_VALUE
+    assert await permissions(db) == sorted(DEFAULT)
+
+
+async def test_who_leaves_gives_the_rest_back_and_may_come_back_to_nothing(db: Database) -> None:
+    await found(db)
+    await credit.add(db, BY, USD, None, ORG)
+    await credit.add(db, BY, 5 * USD + 1, "mark", ORG)
+    await credit.add(db, BY, 3 * USD, "mark", None)
+
+    assert await groups.remove_member(db, BY, ORG, "mark") == 5 * USD + 1
+    assert await credit.show(db, None, ORG) == 6 * USD + 1
+    assert await credit.show(db, "mark", None) == 3 * USD
+
+    await groups.add_member(db, BY, ORG, "mark")
+    assert await credit.show(db, "mark", ORG) == 0
+
+
+async def test_who_leaves_with_nothing_moves_nothing(db: Database) -> None:
+    await found(db)
+
+    assert await groups.remove_member(db, BY, ORG, "mark") == 0
+    assert await value(db, "SELECT count(*) FROM transfers") == 0
+
+
+async def test_who_is_no_member_cannot_leave(db: Database) -> None:
+    await found(db)
+    await accounts.create_user(db, BY, "ece", "ece@example.com")
+    before = await actions(db)
+
+    assert await code_of(groups.remove_member(db, BY, ORG, "ece")) == Code.NOT_KNOWN
+    assert await code_of(groups.remove_member(db, BY, ORG, "nobody")) == Code.NOT_KNOWN
+    assert await actions(db) == before
+
+
+async def test_a_closed_organization_can_still_be_looked_after(db: Database) -> None:
+    await found(db)
+    await groups.set_state(db, BY, ORG, "inactive")
+
+    assert await credit.add(db, BY, 5, None, str(await id_of_org(db))) == 5
+    assert await credit.transfer(db, BY, 2, ORG, "mark") == (2, 3)
+    assert await groups.remove_member(db, BY, ORG, "mark") == 2
