@@ -1,8 +1,10 @@
 """The GSM alphabets against the tables of 3GPP TS 23.038."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ulak.rules.gsm import DEFAULT, ESCAPE, TURKISH_LOCKING, TURKISH_SINGLE, Alphabet, default_octets
+from ulak.rules.gsm import DEFAULT, ESCAPE, TURKISH_LOCKING, TURKISH_SINGLE, Alphabet, transliterated
 
 DEFAULT_TABLE = {
     **dict(zip("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ", range(0x1B), strict=True)),
@@ -67,15 +69,41 @@ def test_national_tables_are_announced(alphabet: Alphabet, elements: str) -> Non
 
 
 def test_capital_and_small_c_with_cedilla_are_two_letters() -> None:
-    assert default_octets("Ç") == b"\x09"
-    assert default_octets("ç") is None
+    assert DEFAULT.octets("Ç") == b"\x09"
+    assert DEFAULT.octets("ç") is None
 
 
 @pytest.mark.parametrize("character", "çğĞıİşŞ`\x1b\t\u00a0’“–…\u2126😀А")
 def test_what_the_default_alphabet_does_not_have(character: str) -> None:
-    assert default_octets(f"a{character}b") is None
+    assert DEFAULT.octets(f"a{character}b") is None
 
 
 def test_a_text_in_the_default_alphabet() -> None:
-    assert default_octets("Fiyat: 5€ @[x]") == b"Fiyat: 5\x1b\x65 \x00\x1b\x3cx\x1b\x3e"
-    assert default_octets("") == b""
+    assert DEFAULT.octets("Fiyat: 5€ @[x]") == b"Fiyat: 5\x1b\x65 \x00\x1b\x3cx\x1b\x3e"
+    assert DEFAULT.octets("") == b""
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("Çağrı şöyle: İĞÜŞÖÇ", "Çagri söyle: IGÜSÖÇ"),  # what the alphabet has stays
+        ("ç", "c"),
+        ("Łódź đ", "Lodz d"),
+        ("şü 😀", "sü 😀"),
+        ("жλ…“”", "жλ…“”"),
+        ("plain €", "plain €"),
+        ("", ""),
+    ],
+)
+def test_letters_that_the_alphabet_lacks_lose_their_marks(text: str, plain: str) -> None:
+    assert transliterated(text) == plain
+
+
+@given(st.text(max_size=200))
+def test_transliteration_changes_letters_only_and_never_twice(text: str) -> None:
+    once = transliterated(text)
+
+    assert len(once) == len(text)
+    assert transliterated(once) == once
+    for before, after in zip(text, once, strict=True):
+        assert before == after or (before.isalpha() and DEFAULT.octets(before) is None)

@@ -1,27 +1,30 @@
 """Segments: what a handset makes of the parts is the text again, and no part is larger or emptier than it must be."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ulak.rules.gsm import DEFAULT, TURKISH_LOCKING, TURKISH_SINGLE, Alphabet
-from ulak.rules.segments import Encoded, Part, count, split
+from ulak.rules.gsm import DEFAULT, TURKISH_LOCKING, TURKISH_SINGLE, transliterated
+from ulak.rules.segments import PLAIN, Encoded, Part, Sar, Style, count, packed, split
 
-BOTH = Alphabet(
-    "both", TURKISH_LOCKING.locking, TURKISH_SINGLE.single, TURKISH_LOCKING.elements + TURKISH_SINGLE.elements
-)
-PLAIN = st.text(st.sampled_from("abc ABC019@\n\rÇÖÜöüΔ_é¿à"), max_size=700)
+LOCKING, SINGLE, BARE = Style("locking"), Style("single"), Style("transliterate")
+
+ORDINARY = st.text(st.sampled_from("abc ABC019@\n\rÇÖÜöüΔ_é¿à"), max_size=700)
 ESCAPED = st.text(st.sampled_from("ab€[]{}\\~^|\f"), max_size=500)
 TURKISH = st.text(st.sampled_from("abcçğĞıİşŞ€[ö"), max_size=500)
 WIDE = st.text(st.sampled_from("aş😀🇹🇷\U0010ffff\u0301"), max_size=400)
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
-TEXTS = PLAIN | ESCAPED | TURKISH | WIDE | ANY
-ALPHABETS = st.sampled_from(
-    [(DEFAULT,), (DEFAULT, TURKISH_SINGLE), (DEFAULT, TURKISH_LOCKING), (DEFAULT, BOTH)]
+TEXTS = ORDINARY | ESCAPED | TURKISH | WIDE | ANY
+STYLES = st.builds(
+    Style,
+    turkish=st.sampled_from(["ucs2", "locking", "single"]),
+    reserve=st.sampled_from([0, 0, 5, 30]),
+    concatenation=st.sampled_from(["udh8", "udh16", "sar", "payload"]),
+    packed=st.booleans(),
 )
-REFERENCES = st.integers(0, 255)
+REFERENCES = st.integers(0, 0xFFFF)
 
 SINGLE_TABLES = {b"": DEFAULT.single, b"\x01": TURKISH_SINGLE.single}
 LOCKING_TABLES = {b"": DEFAULT.locking, b"\x01": TURKISH_LOCKING.locking}
@@ -29,7 +32,7 @@ LOCKING_TABLES = {b"": DEFAULT.locking, b"\x01": TURKISH_LOCKING.locking}
 
 @dataclass
 class Heard:
-    """What a handset reads out of one part."""
+    """What a handset reads out of one part; `room` is what one SMS holds beside the header of this one."""
 
     text: str
     numbering: tuple[int, int, int] | None
@@ -37,7 +40,7 @@ class Heard:
     room: int
 
 
-def heard(part: Part, data_coding: int) -> Heard:
+def heard(part: Part, data_coding: int, style: Style) -> Heard:
     """Read one part as TS 23.040 and 23.038 tell a handset to."""
     elements: dict[int, bytes] = {}
     rest = part.udh[1:]
@@ -47,16 +50,31 @@ def heard(part: Part, data_coding: int) -> Heard:
         assert name not in elements
         elements[name], rest = rest[2 : 2 + length], rest[2 + length :]
         assert len(elements[name]) == length
-    concatenation = elements.pop(0x00, None)
+    short, long = elements.pop(0x00, None), elements.pop(0x08, None)
     locking, single = elements.pop(0x25, b""), elements.pop(0x24, b"")
     assert not elements
-    numbering = None if concatenation is None else (concatenation[0], concatenation[1], concatenation[2])
+    assert sum(numbering is not None for numbering in (short, long, part.sar)) <= 1
+    numbering: tuple[int, int, int] | None = tuple(part.sar) if part.sar else None
+    if short:
+        numbering = short[0], short[1], short[2]
+    if long:
+        numbering = int.from_bytes(long[:2], "big"), long[2], long[3]
+    header = len(part.udh) + (6 if part.sar else 0)  # the carrier makes one of the parameters
     if data_coding == 8:
-        room = (140 - len(part.udh)) // 2
-        return Heard(part.payload.decode("utf-16-be"), numbering, len(part.payload) // 2, room)
+        text = part.payload.decode("utf-16-be")
+        return Heard(text, numbering, len(part.payload) // 2, (140 - header) // 2)
     assert data_coding == 0
-    room = (140 - len(part.udh)) * 8 // 7
-    return Heard(septets_read(part.payload, locking, single), numbering, len(part.payload), room)
+    septets = unpacked(part.payload, len(part.udh)) if style.packed else part.payload
+    return Heard(septets_read(septets, locking, single), numbering, len(septets), (140 - header) * 8 // 7)
+
+
+def unpacked(payload: bytes, header: int) -> bytes:
+    """Septets of a packed payload; a carriage return that only fills the last octet is none."""
+    fill = -header * 8 % 7
+    n = (len(payload) * 8 - fill) // 7
+    number = int.from_bytes(payload, "little") >> fill
+    septets = bytes(number >> 7 * i & 0x7F for i in range(n))
+    return septets[:-1] if septets.endswith(b"\r") and (fill + n * 7) % 8 == 0 else septets
 
 
 def septets_read(payload: bytes, locking: bytes, single: bytes) -> str:
@@ -66,43 +84,57 @@ def septets_read(payload: bytes, locking: bytes, single: bytes) -> str:
     return text
 
 
-def read(encoded: Encoded) -> list[Heard]:
-    return [heard(part, encoded.data_coding) for part in encoded.parts]
+def read(encoded: Encoded, style: Style = PLAIN) -> list[Heard]:
+    return [heard(part, encoded.data_coding, style) for part in encoded.parts]
 
 
-def lengths(encoded: Encoded) -> list[int]:
-    return [one.units for one in read(encoded)]
+def lengths(encoded: Encoded, style: Style = PLAIN) -> list[int]:
+    return [one.units for one in read(encoded, style)]
 
 
-@given(TEXTS, ALPHABETS, REFERENCES)
-def test_the_parts_joined_are_the_text(text: str, alphabets: tuple[Alphabet, ...], reference: int) -> None:
-    encoded = split(text, reference=reference, alphabets=alphabets)
+@given(TEXTS.filter(lambda text: "\r" not in text), STYLES, REFERENCES)
+def test_the_parts_joined_are_the_text(text: str, style: Style, reference: int) -> None:
+    encoded = split(text, style, reference=reference)
 
-    assert "".join(one.text for one in read(encoded)) == text
+    assert "".join(one.text for one in read(encoded, style)) == text
 
 
-@given(TEXTS, ALPHABETS, REFERENCES)
-def test_parts_are_numbered_where_there_is_more_than_one(
-    text: str, alphabets: tuple[Alphabet, ...], reference: int
-) -> None:
-    parts = read(split(text, reference=reference, alphabets=alphabets))
+@given(TEXTS, REFERENCES)
+def test_transliterated_parts_are_the_transliterated_text(text: str, reference: int) -> None:
+    encoded = split(text, BARE, reference=reference)
+
+    assert "".join(one.text for one in read(encoded)) == transliterated(text)
+
+
+@given(TEXTS, STYLES, REFERENCES)
+def test_parts_are_numbered_where_there_is_more_than_one(text: str, style: Style, reference: int) -> None:
+    encoded = split(text, style, reference=reference)
+    parts = read(encoded, style)
 
     if len(parts) == 1:
         assert parts[0].numbering is None
     else:
-        numbers = [(reference, len(parts), number) for number in range(1, len(parts) + 1)]
+        shown = reference if style.concatenation == "udh16" else reference & 0xFF
+        numbers = [(shown, len(parts), number) for number in range(1, len(parts) + 1)]
         assert [part.numbering for part in parts] == numbers
 
 
-@given(TEXTS, ALPHABETS)
-def test_every_part_is_full_but_for_a_pair_and_the_last(text: str, alphabets: tuple[Alphabet, ...]) -> None:
-    encoded = split(text, alphabets=alphabets)
+@given(TEXTS, STYLES)
+def test_every_part_is_full_but_for_a_pair_and_what_is_kept_free(text: str, style: Style) -> None:
+    style = replace(style, packed=False)
+    encoded = split(text, style)
 
-    parts = read(encoded)
-    assert all(part.units <= part.room for part in parts)
-    assert all(part.units >= part.room - 1 for part in parts[:-1])
+    parts = read(encoded, style)
     assert encoded.units == sum(part.units for part in parts)
-    assert encoded.units_left == parts[-1].room - parts[-1].units
+    assert encoded.units_left >= 0
+    if any(part.whole for part in encoded.parts):
+        assert encoded.segments > len(parts) == 1
+        return
+    assert encoded.segments == len(parts)
+    assert all(part.units <= part.room for part in parts)
+    assert all(part.units >= part.room - 1 for part in parts[:-2])
+    assert all(part.units >= part.room - 1 - style.reserve for part in parts[:-1])
+    assert encoded.units_left == parts[-1].room - parts[-1].units - style.reserve
 
 
 @given(TEXTS)
@@ -113,9 +145,33 @@ def test_septets_are_used_exactly_where_the_alphabet_has_every_character(text: s
     assert (encoded.encoding, encoded.data_coding) == expected
 
 
-@given(TEXTS, ALPHABETS)
-def test_counting_is_splitting(text: str, alphabets: tuple[Alphabet, ...]) -> None:
-    assert count(text, alphabets=alphabets) == len(split(text, alphabets=alphabets).parts)
+@given(TEXTS, STYLES)
+def test_the_way_with_the_fewest_segments_is_taken(text: str, style: Style) -> None:
+    plain = replace(style, turkish="ucs2")
+
+    assert split(text, style).segments <= split(text, plain).segments
+
+
+@given(TEXTS, STYLES)
+def test_how_a_carrier_numbers_the_parts_does_not_change_what_it_costs_but_for_the_longer_reference(
+    text: str, style: Style
+) -> None:
+    by_header = split(text, replace(style, concatenation="udh8", packed=False))
+    other = split(text, style)
+
+    if style.concatenation == "udh16":
+        assert other.segments >= by_header.segments
+    else:
+        assert (other.segments, other.units, other.units_left) == (
+            by_header.segments,
+            by_header.units,
+            by_header.units_left,
+        )
+
+
+@given(TEXTS, STYLES)
+def test_counting_is_splitting(text: str, style: Style) -> None:
+    assert count(text, style) == split(text, style).segments
 
 
 @pytest.mark.parametrize(
@@ -150,25 +206,57 @@ def test_how_long_the_parts_are(text: str, units: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("alphabet", "alone", "in_parts"),
-    [(TURKISH_SINGLE, 155, 149), (TURKISH_LOCKING, 155, 149), (BOTH, 152, 146)],
+    ("style", "text", "units", "left"),
+    [
+        (LOCKING, "ş" * 155, [155], 0),
+        (LOCKING, "ş" * 156, [149, 7], 142),
+        (SINGLE, "ş" * 77, [154], 1),
+        (SINGLE, "ş" * 78, [148, 8], 141),
+        (Style("locking", concatenation="udh16"), "ş" * 156, [148, 8], 140),
+        (Style(concatenation="udh16"), "a" * 161, [152, 9], 143),
+        (Style(concatenation="udh16"), "ş" * 71, [66, 5], 61),
+        (Style(concatenation="sar"), "a" * 161, [153, 8], 145),
+        (Style(reserve=5), "a" * 155, [155], 0),
+        (Style(reserve=5), "a" * 156, [153, 3], 145),
+        (Style(reserve=5), "a" * 301, [153, 148], 0),
+        (Style(reserve=5), "a" * 302, [153, 148, 1], 147),
+        (Style(reserve=5), "a" * 306, [153, 148, 5], 143),
+        (Style(reserve=5), "ş" * 65, [65], 0),
+        (Style(reserve=5), "ş" * 66, [62, 4], 58),
+    ],
+    ids=repr,
 )
-def test_national_tables_leave_less_room(alphabet: Alphabet, alone: int, in_parts: int) -> None:
-    assert lengths(split("a" * alone, alphabets=(alphabet,))) == [alone]
-    assert lengths(split("a" * (alone + 1), alphabets=(alphabet,))) == [in_parts, alone + 1 - in_parts]
+def test_how_long_the_parts_are_in_other_styles(style: Style, text: str, units: list[int], left: int) -> None:
+    encoded = split(text, style)
+
+    assert (lengths(encoded), encoded.units_left) == (units, left)
 
 
-def test_of_several_alphabets_the_one_with_the_fewest_parts_is_taken_and_the_first_of_equals() -> None:
-    turkish = (DEFAULT, TURKISH_SINGLE, TURKISH_LOCKING)
-
-    assert split("Merhaba", alphabets=turkish).parts[0].udh == b""
-    assert split("Çağrı", alphabets=turkish).parts[0].udh == bytes.fromhex("03 24 01 01")
-    assert split("ş" * 155, alphabets=turkish).parts[0].udh == bytes.fromhex("03 25 01 01")
-    assert split("ş😀", alphabets=turkish).encoding == "ucs2"
+@pytest.mark.parametrize(
+    ("style", "text", "encoding"),
+    [
+        (LOCKING, "Merhaba", "gsm7"),
+        (LOCKING, "Çay 5 €", "gsm7"),
+        (LOCKING, "çay", "gsm7-turkish-locking"),
+        (SINGLE, "çay", "gsm7-turkish-single"),
+        (PLAIN, "çay", "ucs2"),
+        (BARE, "çay", "gsm7"),
+        (BARE, "çay 😀", "ucs2"),
+        (LOCKING, "çay 😀", "ucs2"),
+        (LOCKING, "ş è", "ucs2"),  # the locking table has no è
+        (SINGLE, "ş è", "gsm7-turkish-single"),
+        (LOCKING, "€" * 81, "gsm7-turkish-locking"),  # one septet there: 81 instead of 162
+        (LOCKING, "€" * 80, "gsm7"),
+        (SINGLE, "ş" * 78, "gsm7-turkish-single"),  # a tie of two segments
+        (SINGLE, "ğ" * 150, "gsm7-turkish-single"),  # and one of three
+    ],
+)
+def test_the_cheapest_way_is_taken_and_of_equals_the_plainest(style: Style, text: str, encoding: str) -> None:
+    assert split(text, style).encoding == encoding
 
 
 def test_a_short_text_has_no_header() -> None:
-    assert split("Hi @ 5€", reference=7) == Encoded("gsm7", 0, (Part(b"", b"Hi \x00 5\x1b\x65"),), 8, 152)
+    assert split("Hi @ 5€", reference=7) == Encoded("gsm7", 0, (Part(b"", b"Hi \x00 5\x1b\x65"),), 1, 8, 152)
 
 
 def test_ucs2_has_the_higher_octet_first_and_no_mark_of_it() -> None:
@@ -176,22 +264,65 @@ def test_ucs2_has_the_higher_octet_first_and_no_mark_of_it() -> None:
 
 
 def test_the_header_of_a_part() -> None:
-    first, second = split("a" * 161, reference=0xA7).parts
+    first, second = split("a" * 161, reference=0x1A7).parts
 
     assert first == Part(bytes.fromhex("05 00 03 a7 02 01"), b"a" * 153)
     assert second == Part(bytes.fromhex("05 00 03 a7 02 02"), b"a" * 8)
 
 
-def test_the_header_of_a_part_in_a_national_alphabet() -> None:
-    first, _ = split("ş" * 160, reference=0xA7, alphabets=(TURKISH_LOCKING,)).parts
+def test_the_header_with_a_longer_reference() -> None:
+    first, _ = split("a" * 161, Style(concatenation="udh16"), reference=0x1A7).parts
 
-    assert first.udh == bytes.fromhex("08 00 03 a7 02 01 25 01 01")
+    assert first == Part(bytes.fromhex("06 08 04 01 a7 02 01"), b"a" * 152)
 
 
-def test_the_same_text_with_other_references_differs_only_in_them() -> None:
-    text = "b" * 200
+def test_the_numbering_beside_a_part() -> None:
+    first, second = split("a" * 161, Style(concatenation="sar"), reference=0x1A7).parts
 
-    assert [split(text, reference=r).parts[0].udh[3] for r in (1, 2, 0, 255)] == [1, 2, 0, 255]
+    assert first == Part(b"", b"a" * 153, Sar(0xA7, 2, 1))
+    assert second == Part(b"", b"a" * 8, Sar(0xA7, 2, 2))
+
+
+def test_a_text_that_the_carrier_cuts() -> None:
+    encoded = split("ş" * 160, Style("locking", concatenation="payload"))
+
+    assert encoded.parts == (Part(bytes.fromhex("03 25 01 01"), b"\x1d" * 160, whole=True),)
+    assert encoded.segments == 2
+
+
+@pytest.mark.parametrize(
+    ("style", "udh"),
+    [
+        (LOCKING, "08 00 03 a7 02 01 25 01 01"),
+        (SINGLE, "08 00 03 a7 02 01 24 01 01"),
+        (Style("locking", concatenation="udh16"), "09 08 04 00 a7 02 01 25 01 01"),
+        (Style("locking", concatenation="sar"), "08 00 03 a7 02 01 25 01 01"),
+    ],
+)
+def test_the_header_of_a_part_in_a_national_alphabet(style: Style, udh: str) -> None:
+    text = "ş" * (78 if style is SINGLE else 156)
+
+    assert split(text, style, reference=0xA7).parts[0].udh == bytes.fromhex(udh)
+
+
+@pytest.mark.parametrize(
+    ("septets", "header", "octets"),
+    [
+        (b"hello", 0, "e8329bfd06"),  # the classic example
+        (b"1234567", 0, "31d98c56b3dd1a"),  # 7 septets leave 7 bits: filled with a carriage return
+        (b"12345678", 0, "31d98c56b3dd70"),
+        (b"", 0, ""),
+        (b"a", 6, "c2"),  # behind six octets the text begins one bit later
+    ],
+)
+def test_packing(septets: bytes, header: int, octets: str) -> None:
+    assert packed(septets, header) == bytes.fromhex(octets)
+
+
+def test_a_packed_part_has_140_octets_at_most() -> None:
+    for text in ("a" * 160, "a" * 161, "ş" * 155):
+        for style in (Style(packed=True), Style("locking", packed=True)):
+            assert all(len(part.udh + part.payload) <= 140 for part in split(text, style).parts)
 
 
 @pytest.mark.parametrize(("text", "octets"), [("a" * 161, 159), ("ş" * 71, 140)])
@@ -206,9 +337,9 @@ def test_255_parts_are_the_most() -> None:
             refuse("a" * (153 * 255 + 1))
 
 
-@pytest.mark.parametrize("reference", [-1, 256])
-def test_a_reference_is_one_octet(reference: int) -> None:
-    with pytest.raises(ValueError, match="reference is 0 to 255"):
+@pytest.mark.parametrize("reference", [-1, 65536])
+def test_a_reference_is_two_octets(reference: int) -> None:
+    with pytest.raises(ValueError, match="reference is 0 to 65535"):
         split("a", reference=reference)
 
 

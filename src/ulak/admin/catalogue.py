@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ulak.admin import lookup
 from ulak.base.db import Database
-from ulak.rules import ids, money, sender
+from ulak.rules import ids, money, segments, sender
 from ulak.rules.refusal import Code, Refused
 from ulak.store import audit_log, carriers, notices, senders, services
 
@@ -31,60 +31,45 @@ def _within(what: str, value: int, least: int, most: int) -> None:
 # carriers
 
 
-async def create_carrier(
-    db: Database,
-    actor: str,
-    name: str,
-    *,
-    host: str,
-    port: int,
-    system_id: str,
-    password: str,
-    window_max: int = 100,
-    throughput: int = 0,
-) -> carriers.Carrier:
-    """A new carrier; its link is made within a second or two."""
-    _check_carrier(host, port, system_id, password, window_max, throughput)
+async def create_carrier(db: Database, actor: str, name: str, **settings: Any) -> carriers.Carrier:
+    """A new carrier with these `carriers.Settings`; its link is made within a second or two."""
+    its = carriers.Settings(**_given(settings))
+    _check_carrier(its)
     async with db.transaction() as tx:
-        carrier = await carriers.add(
-            tx,
-            _name(name),
-            host=host,
-            port=port,
-            system_id=system_id,
-            password=password,
-            window_max=window_max,
-            throughput=throughput,
-        )
+        carrier = await carriers.add(tx, _name(name), its)
         if carrier is None:
             raise Refused(Code.ALREADY_EXISTS, f"There is a carrier {name!r} already.")
-        await audit_log.add(tx, actor, "carrier.create", name, host=host, port=port, system_id=system_id)
+        await audit_log.add(
+            tx, actor, "carrier.create", name, host=its.host, port=its.port, system_id=its.system_id
+        )
         await notices.directory_changed(tx)
     return carrier
 
 
-def _check_carrier(
-    host: str, port: int, system_id: str, password: str, window_max: int, throughput: int
-) -> None:
-    if not host.strip():
+def _given(settings: dict[str, Any]) -> dict[str, Any]:
+    """Those that are not None."""
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _check_carrier(its: carriers.Settings) -> None:
+    if not its.host.strip():
         raise Refused(Code.INVALID_VALUE, "The host must not be empty.")
-    for what, text, most in (("system id", system_id, 15), ("password", password, 8)):
+    for what, text, most in (("system id", its.system_id, 15), ("password", its.password, 8)):
         if not text.isascii() or len(text) > most:
             raise Refused(Code.INVALID_VALUE, f"SMPP allows a {what} of at most {most} ASCII characters.")
-    _within("port", port, 1, 65535)
-    _within("window", window_max, 1, WINDOW_MAX)
-    _within("throughput", throughput, 0, 1_000_000)
+    _within("port", its.port, 1, 65535)
+    _within("window", its.window_max, 1, WINDOW_MAX)
+    _within("throughput", its.throughput, 0, 1_000_000)
+    _within("reserve", its.reserve, 0, segments.RESERVE_MAX)
 
 
 async def set_carrier(db: Database, actor: str, name: str, **changes: Any) -> carriers.Carrier:
-    """Change what is not None of host, port, system_id, password, window_max, throughput and state."""
-    changed = {key: value for key, value in changes.items() if value is not None}
+    """Change those of the `carriers.Settings` that are given and not None."""
+    changed = _given(changes)
     async with db.transaction() as tx:
-        before = await lookup.carrier(tx, name)
+        before = await carriers.lock(tx, (await lookup.carrier(tx, name)).id)
         after = replace(before, **changed)
-        _check_carrier(
-            after.host, after.port, after.system_id, after.password, after.window_max, after.throughput
-        )
+        _check_carrier(after)
         await carriers.update(tx, after)
         shown = {key: value for key, value in changed.items() if key != "password"}
         await audit_log.add(tx, actor, "carrier.set", before.name, changed=shown, fields=sorted(changed))
@@ -96,6 +81,18 @@ async def list_carriers(db: Database) -> list[carriers.Carrier]:
     """Every carrier."""
     async with db.reading() as tx:
         return await carriers.all(tx)
+
+
+async def style(db: Database, *, carrier: str | None, service: str | None) -> segments.Style:
+    """How a carrier wants its texts, or the first carrier of a service."""
+    if carrier is not None and service is not None:
+        raise Refused(Code.INVALID_VALUE, "Name a carrier or a service, not both.")
+    async with db.reading() as tx:
+        if carrier is not None:
+            return (await lookup.carrier(tx, carrier)).style
+        assert service is not None
+        its = await lookup.service(tx, service)
+        return next(one.style for one in await carriers.all(tx) if one.id == its.carrier_id)
 
 
 # services
@@ -163,7 +160,7 @@ async def set_service(
     if "sender" in changed:
         changed["sender"] = sender.parse_header(changed["sender"]) if changed["sender"] else None
     async with db.transaction() as tx:
-        before = await lookup.service(tx, name)
+        before = await services.lock(tx, (await lookup.service(tx, name)).id)
         if carrier is not None:
             changed["carrier_id"] = (await lookup.carrier(tx, carrier)).id
         after = replace(before, **changed)

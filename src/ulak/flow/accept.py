@@ -142,7 +142,9 @@ def _units(terms: Terms, texts: str | list[str]) -> int | list[int]:
     """How many times the unit price a message costs."""
     if terms.service.billing == "message":
         return 1
-    return segments.count(texts) if isinstance(texts, str) else [segments.count(text) for text in texts]
+    if isinstance(texts, str):
+        return segments.count(texts, terms.style)
+    return [segments.count(text, terms.style) for text in texts]
 
 
 def _nobody(request: Request, *, foreign: bool) -> str:

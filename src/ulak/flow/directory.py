@@ -16,9 +16,9 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from ulak.base.db import Database, Tx
-from ulak.rules import price
+from ulak.rules import price, segments
 from ulak.rules.tenancy import Context
-from ulak.store import keys, organizations, prices, senders, services
+from ulak.store import carriers, keys, organizations, prices, senders, services
 
 AGE_MAX_SECONDS: Final = 2.0
 ENTRIES_MAX: Final = 20_000
@@ -33,6 +33,7 @@ class Terms:
     service: services.Service
     rules: tuple[price.Rule, ...]
     sender: str | None
+    style: segments.Style
 
     @cached_property
     def by_volume(self) -> bool:
@@ -52,12 +53,14 @@ class Shelf:
         all_services: list[services.Service],
         all_rules: list[prices.PriceRule],
         all_senders: list[senders.Sender],
+        all_carriers: list[carriers.Carrier],
     ) -> None:
         self.services = {service.id: service for service in all_services}
         self._rules: dict[UUID, list[prices.PriceRule]] = {}
         for rule in all_rules:
             self._rules.setdefault(rule.service_id, []).append(rule)
         self._senders = {(s.service_id, s.organization_id or s.user_id): s.header for s in all_senders}
+        self._styles = {carrier.id: carrier.style for carrier in all_carriers}
         self._terms: dict[tuple[UUID, Context], Terms] = {}
 
     def active(self) -> list[services.Service]:
@@ -80,7 +83,8 @@ class Shelf:
             if (rule.organization_id is None or rule.organization_id == who.organization_id)
             and (rule.user_id is None or rule.user_id == who.user_id)
         )
-        return Terms(service, rules, self._senders.get((service.id, who.tenant_id), service.sender))
+        sender = self._senders.get((service.id, who.tenant_id), service.sender)
+        return Terms(service, rules, sender, self._styles[service.carrier_id])
 
 
 class Directory:
@@ -136,4 +140,5 @@ class Directory:
 
 
 async def _read_shelf(tx: Tx) -> Shelf:
-    return Shelf(await services.all(tx), await prices.all(tx), await senders.all(tx))
+    # The carriers last: every service read before has its own among them.
+    return Shelf(await services.all(tx), await prices.all(tx), await senders.all(tx), await carriers.all(tx))

@@ -6,8 +6,9 @@ information elements (3GPP TS 23.040, section 9.2.3.24.15 and .16). Septets stay
 SMPP carries them. Never a substitute: a text that an alphabet cannot write has no septets in it.
 """
 
+import unicodedata
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 ESCAPE: Final = 0x1B
@@ -102,6 +103,24 @@ TURKISH_LOCKING: Final = Alphabet(
 """The Turkish locking table (section A.3.1) with the default extension: a Turkish letter is one septet."""
 
 
-def default_octets(text: str) -> bytes | None:
-    """A text's septets in the default alphabet, one to an octet; None when it has a character that isn't there."""
-    return DEFAULT.octets(text)
+_WITHOUT_A_MARK: Final = {"ı": "i", "đ": "d", "Đ": "D", "ł": "l", "Ł": "L"}
+"""Letters that Unicode does not take apart."""
+
+
+def transliterated(text: str) -> str:
+    """The text with the letters that the default alphabet lacks written without their marks, where that helps.
+
+    Only letters, and only where their plain form is in the default alphabet: ş becomes s and İ becomes I, while a
+    letter of another script or an emoji stays.
+    """
+    if DEFAULT.octets(text) is not None:
+        return text
+    return "".join(_plain(character) for character in text)
+
+
+@lru_cache(maxsize=1024)
+def _plain(character: str) -> str:
+    if not character.isalpha() or DEFAULT.octets(character) is not None:
+        return character
+    bare = _WITHOUT_A_MARK.get(character) or unicodedata.normalize("NFD", character)[0]
+    return bare if DEFAULT.octets(bare) is not None else character

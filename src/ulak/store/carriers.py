@@ -1,50 +1,66 @@
 """Carriers: where messages go. Owns the table `carriers`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from ulak.base.db import Tx
+from ulak.rules.segments import Concatenation, Style, Turkish
 
 State = Literal["active", "paused"]
 
 
-@dataclass(frozen=True, slots=True)
-class Carrier:
-    """A carrier and how to bind to it; `throughput` in submits a second, 0 for no limit."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an operator says of a carrier: how to bind to it, and how it wants its texts.
 
-    id: int
-    name: str
+    `throughput` in submits a second, 0 for no limit; the last four are a `Style`.
+    """
+
     host: str
     port: int
     system_id: str
     password: str = field(repr=False)
-    window_max: int
-    throughput: int
-    state: State
+    window_max: int = 100
+    throughput: int = 0
+    turkish: Turkish = "ucs2"
+    reserve: int = 0
+    concatenation: Concatenation = "udh8"
+    packed: bool = False
+    state: State = "active"
+
+    @property
+    def style(self) -> Style:
+        """How it wants its texts."""
+        return Style(self.turkish, self.reserve, self.concatenation, self.packed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier(Settings):
+    """A carrier."""
+
+    id: int
+    name: str
     created_at: datetime
 
 
-_COLUMNS: Final = "id, name, host, port, system_id, password, window_max, throughput, state, created_at"
+_SETTINGS: Final = tuple(column.name for column in fields(Settings))
+_COLUMNS: Final = ", ".join(("id", "name", "created_at", *_SETTINGS))
+_PLACES: Final = ", ".join(f"${n}" for n in range(2, len(_SETTINGS) + 2))
+
+
+def _values(settings: Settings) -> list[Any]:
+    return [getattr(settings, name) for name in _SETTINGS]
+
 
 ADD: Final = f"""
-INSERT INTO carriers (name, host, port, system_id, password, window_max, throughput)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING {_COLUMNS}"""
+INSERT INTO carriers (name, {", ".join(_SETTINGS)}) VALUES ($1, {_PLACES}) ON CONFLICT DO NOTHING
+RETURNING {_COLUMNS}"""
 
 
-async def add(
-    tx: Tx,
-    name: str,
-    *,
-    host: str,
-    port: int,
-    system_id: str,
-    password: str,
-    window_max: int,
-    throughput: int,
-) -> Carrier | None:
+async def add(tx: Tx, name: str, settings: Settings) -> Carrier | None:
     """Write a carrier; None when the name is taken."""
-    row = await tx.fetchrow(ADD, name, host, port, system_id, password, window_max, throughput)
+    row = await tx.fetchrow(ADD, name, *_values(settings))
     return Carrier(**row) if row else None
 
 
@@ -65,23 +81,22 @@ async def all(tx: Tx) -> list[Carrier]:
     return [Carrier(**row) for row in await tx.fetch(ALL)]
 
 
+LOCK: Final = f"SELECT {_COLUMNS} FROM carriers WHERE id = $1 FOR UPDATE"
+
+
+async def lock(tx: Tx, id_: int) -> Carrier:
+    """The carrier as it is once nobody else is changing it, for whoever is about to."""
+    row = await tx.fetchrow(LOCK, id_)
+    assert row
+    return Carrier(**row)
+
+
 UPDATE: Final = f"""
-UPDATE carriers SET host = $2, port = $3, system_id = $4, password = $5, window_max = $6, throughput = $7, state = $8
- WHERE id = $1 RETURNING {_COLUMNS}"""
+UPDATE carriers SET ({", ".join(_SETTINGS)}) = ROW ({_PLACES}) WHERE id = $1 RETURNING {_COLUMNS}"""
 
 
 async def update(tx: Tx, carrier: Carrier) -> Carrier:
     """Write a carrier's settings as they stand in `carrier`."""
-    row = await tx.fetchrow(
-        UPDATE,
-        carrier.id,
-        carrier.host,
-        carrier.port,
-        carrier.system_id,
-        carrier.password,
-        carrier.window_max,
-        carrier.throughput,
-        carrier.state,
-    )
+    row = await tx.fetchrow(UPDATE, carrier.id, *_values(carrier))
     assert row
     return Carrier(**row)

@@ -93,6 +93,16 @@ async def all(tx: Tx) -> list[Service]:
     return [_service(row) for row in await tx.fetch(ALL)]
 
 
+LOCK: Final = f"SELECT {_COLUMNS} FROM services WHERE id = $1 FOR UPDATE"
+
+
+async def lock(tx: Tx, id_: UUID) -> Service:
+    """The service as it is once nobody else is changing it, for whoever is about to."""
+    row = await tx.fetchrow(LOCK, id_)
+    assert row
+    return _service(row)
+
+
 UPDATE: Final = f"""
 UPDATE services SET price = $2, billing = $3, refund_on = $4, unsure = $5, sender = $6, validity_minutes = $7,
                     foreign_numbers = $8, carrier_id = $9, state = $10

@@ -17,7 +17,7 @@ import structlog
 import smpp.receipt
 from smpp.backoff import Backoff
 from smpp.client import Answer, BindRefused, Client, ClientOptions, Delivery
-from smpp.pdu import SubmitSm
+from smpp.pdu import SubmitSm, Tag, Tlvs
 from ulak.base import metrics
 from ulak.base.config import Config
 from ulak.base.db import COLLISION, UNREACHABLE, Database
@@ -26,7 +26,7 @@ from ulak.edge.carrier.pace import Pace
 from ulak.edge.carrier.recorder import Recorder
 from ulak.flow import dispatch
 from ulak.flow.accept import now
-from ulak.rules import outcome, sender
+from ulak.rules import outcome, segments, sender
 from ulak.store import queue
 from ulak.store.carriers import Carrier
 from ulak.store.receipts import Receipt
@@ -35,6 +35,7 @@ POLL_SECONDS: Final = 1.0
 RETRIES_MAX: Final = 5
 RETRY_SECONDS: Final = 1.0
 LEASE_ROWS_MAX: Final = 200
+SHORT_MESSAGE_MAX: Final = 254
 #: How many messages are leased ahead of the window.
 AHEAD: Final = 2
 
@@ -57,7 +58,7 @@ class Link:
             parts_max=max(1, carrier.window_max // 2),
             written=self._pump,
         )
-        self._outbox = Outbox(self._recorder.outcomes)
+        self._outbox = Outbox(carrier.style, self._recorder.outcomes)
         self._lease = uuid4()
         self._references = count()
         self._client: Client | None = None
@@ -228,7 +229,7 @@ class Link:
             bulk=bulk > 0,
             seconds=self._config.lease_seconds,
         )
-        self._outbox.add(work, lambda: next(self._references) & 0xFF)
+        self._outbox.add(work, lambda: next(self._references) & 0xFFFF)
         return bool(work)
 
     async def _mark_more(self) -> bool:
@@ -365,6 +366,8 @@ def _submit(item: Item, part: int) -> SubmitSm:
     """One part as the PDU that carries it, with a receipt asked for."""
     its = item.parts[part]
     source_ton, source_npi, source = sender.address(item.run.sender)
+    text = its.udh + its.payload
+    in_payload = its.whole or len(text) > SHORT_MESSAGE_MAX
     return SubmitSm(
         source_addr_ton=source_ton,
         source_addr_npi=source_npi,
@@ -376,8 +379,20 @@ def _submit(item: Item, part: int) -> SubmitSm:
         validity_period=f"{item.run.expires_at:%y%m%d%H%M%S}000+",
         registered_delivery=1,
         data_coding=item.data_coding,
-        short_message=its.udh + its.payload,
+        short_message=b"" if in_payload else text,
+        tlvs=({Tag.MESSAGE_PAYLOAD: text} if in_payload else {}) | _numbering(its.sar),
     )
+
+
+def _numbering(sar: segments.Sar | None) -> Tlvs:
+    """A part's numbering as parameters (SMPP 3.4, 5.3.2.22 to .24)."""
+    if sar is None:
+        return {}
+    return {
+        Tag.SAR_MSG_REF_NUM: sar.reference.to_bytes(2, "big"),
+        Tag.SAR_TOTAL_SEGMENTS: bytes((sar.total,)),
+        Tag.SAR_SEGMENT_SEQNUM: bytes((sar.number,)),
+    }
 
 
 def _receipt(parsed: smpp.receipt.Receipt) -> Receipt:

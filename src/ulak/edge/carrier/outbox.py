@@ -47,7 +47,8 @@ class Item:
 class Outbox:
     """What is leased. `outcomes` is where ends of messages are written for the recorder."""
 
-    def __init__(self, outcomes: Callable[[], Outcomes]) -> None:
+    def __init__(self, style: segments.Style, outcomes: Callable[[], Outcomes]) -> None:
+        self._style = style
         self._outcomes = outcomes
         self._ready: dict[int, deque[tuple[Item, int]]] = {queue.SINGLE: deque(), queue.BULK: deque()}
         self._unmarked: deque[Item] = deque()
@@ -78,7 +79,7 @@ class Outbox:
             self._runs[run.id] = run
             self._left[run.id] = len(its)
             for due in its:
-                encoded = segments.split(due.text, reference=reference())
+                encoded = segments.split(due.text, self._style, reference=reference())
                 n = len(encoded.parts)
                 item = Item(run, due, encoded.parts, encoded.data_coding, [""] * n, n)
                 if run.resend_unsure:

@@ -35,6 +35,24 @@ class CarrierState(StrEnum):
     paused = "paused"
 
 
+class TurkishMode(StrEnum):
+    """What to do with letters that GSM-7 lacks."""
+
+    ucs2 = "ucs2"
+    locking = "locking"
+    single = "single"
+    transliterate = "transliterate"
+
+
+class ConcatenationMode(StrEnum):
+    """How the parts of a long text are put together again."""
+
+    udh8 = "udh8"
+    udh16 = "udh16"
+    sar = "sar"
+    payload = "payload"
+
+
 class ServiceState(StrEnum):
     """Whether a service can be sent with."""
 
@@ -64,6 +82,23 @@ class Kind(StrEnum):
     amount = "amount"
 
 
+TurkishOption = Annotated[
+    TurkishMode | None,
+    typer.Option(help="Letters GSM-7 lacks: UCS-2, a Turkish table beside it, or written without marks."),
+]
+Reserve = Annotated[
+    int | None, typer.Option(help="Characters the operator appends, kept free in the last part.")
+]
+ConcatenationOption = Annotated[
+    ConcatenationMode | None,
+    typer.Option(help="Long texts: a header with a short or long reference, sar_… parameters, or uncut."),
+]
+Packed = Annotated[
+    bool | None,
+    typer.Option("--packed/--unpacked", help="Septets eight to seven octets, or one to an octet."),
+]
+
+
 @carrier_app.command("create")
 def create_carrier(
     name: CarrierName,
@@ -73,6 +108,10 @@ def create_carrier(
     password: Annotated[str, typer.Option(help="And how we prove it.")],
     window: Annotated[int, typer.Option(help="Submits that may be unanswered.")] = 100,
     throughput: Annotated[int, typer.Option(help="Submits a second; 0: no limit.")] = 0,
+    turkish: TurkishOption = None,
+    reserve: Reserve = None,
+    concatenation: ConcatenationOption = None,
+    packed: Packed = None,
     json_: Json = False,
 ) -> None:
     """Make a carrier; a running server binds to it within a second or two.
@@ -90,6 +129,10 @@ def create_carrier(
             password=password,
             window_max=window,
             throughput=throughput,
+            turkish=turkish and turkish.value,
+            reserve=reserve,
+            concatenation=concatenation and concatenation.value,
+            packed=packed,
         )
     )
     answer(shown.carrier(made), json_, f"Made the carrier {made.name}.")
@@ -104,6 +147,10 @@ def set_carrier(
     password: Annotated[str | None, typer.Option(help="And how we prove it.")] = None,
     window: Annotated[int | None, typer.Option(help="Submits that may be unanswered.")] = None,
     throughput: Annotated[int | None, typer.Option(help="Submits a second; 0: no limit.")] = None,
+    turkish: TurkishOption = None,
+    reserve: Reserve = None,
+    concatenation: ConcatenationOption = None,
+    packed: Packed = None,
     state: Annotated[CarrierState | None, typer.Option(help="Bind to it, or leave it alone.")] = None,
     json_: Json = False,
 ) -> None:
@@ -122,7 +169,11 @@ def set_carrier(
             password=password,
             window_max=window,
             throughput=throughput,
-            state=state.value if state else None,
+            turkish=turkish and turkish.value,
+            reserve=reserve,
+            concatenation=concatenation and concatenation.value,
+            packed=packed,
+            state=state and state.value,
         )
     )
     answer(shown.carrier(made), json_, f"Changed the carrier {made.name}.")
@@ -138,9 +189,7 @@ def list_carriers(json_: Json = False) -> None:
 
 
 def _refund(text: str) -> frozenset[str]:
-    return (
-        frozenset() if text == "none" else frozenset(part.strip() for part in text.split(",") if part.strip())
-    )
+    return frozenset() if text == "none" else frozenset(part.strip() for part in text.split(","))
 
 
 @service_app.command("create")

@@ -69,6 +69,10 @@ def carrier(row: Carrier) -> Shown:
         "systemId": row.system_id,
         "window": row.window_max,
         "throughput": row.throughput,
+        "turkish": row.turkish,
+        "reserve": row.reserve,
+        "concatenation": row.concatenation,
+        "packed": row.packed,
         "state": row.state,
         "createdAt": time(row.created_at),
     }
