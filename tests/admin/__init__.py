@@ -32,13 +32,18 @@ async def found(db: Database) -> None:
 
 async def carrier(db: Database, name: str, **options: Any) -> None:
     """A carrier; `options` over what it has otherwise."""
-    values = {"host": "127.0.0.1", "port": 2775, "system_id": "ulak", "password": "secret"}
+    values: dict[str, Any] = {"host": "127.0.0.1", "port": 2775, "system_id": "ulak", "password": "secret"}
     await catalogue.create_carrier(db, BY, name, **(values | options))
 
 
 async def service(db: Database, name: str, **options: Any) -> None:
     """A service at 1 USD over the carrier main; `options` over what it has otherwise."""
-    values = {"installation_currency": "USD", "currency": "USD", "price": USD, "carrier": "main"}
+    values: dict[str, Any] = {
+        "installation_currency": "USD",
+        "currency": "USD",
+        "price": USD,
+        "carrier": "main",
+    }
     await catalogue.create_service(db, BY, name, **(values | options))
 
 

@@ -25,23 +25,26 @@ async def code_of(work: Any) -> Code:
 async def written(db: Database) -> str:
     """All that stands in all tables, bytes in hexadecimal."""
     tables = await rows(db, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    return "\n".join([str(row[0]) for (name,) in tables for row in await rows(db, f"SELECT t::text FROM {name} t")])
+    return "\n".join(
+        [str(row[0]) for (name,) in tables for row in await rows(db, f"SELECT t::text FROM {name} t")]
+    )
 
 
 async def mark(db: Database) -> None:
     await accounts.create_user(db, BY, "mark", "mark@example.com")
 
 
-@pytest.mark.parametrize("username", ["m", "7", "m" * 64, "Mark.O-Brien_2"])
-async def test_what_a_username_may_be(db: Database, username: str) -> None:
-    assert (await accounts.create_user(db, BY, username, "m@example.com")).username == username
+async def test_what_a_username_may_be(db: Database) -> None:
+    for username in ("m", "7", "m" * 64, "Mark.O-Brien_2"):
+        assert (await accounts.create_user(db, BY, username, "m@example.com")).username == username
 
 
-@pytest.mark.parametrize(
-    "username", ["", "m" * 65, ".m", "-m", "_m", "m m", "m\n", "\nm", "m\0", "çiğdem", "m/../k", "\udcff"]
-)
-async def test_what_a_username_may_not_be(db: Database, username: str) -> None:
-    assert await code_of(accounts.create_user(db, BY, username, "m@example.com")) == Code.INVALID_VALUE
+NO_USERNAMES = ["", "m" * 65, ".m", "-m", "_m", "m m", "m\n", "\nm", "m\0", "çiğdem", "m/../k", "\udcff"]
+
+
+async def test_what_a_username_may_not_be(db: Database) -> None:
+    for username in NO_USERNAMES:
+        assert await code_of(accounts.create_user(db, BY, username, "m@example.com")) == Code.INVALID_VALUE
     assert await actions(db) == []
 
 
@@ -127,33 +130,42 @@ async def test_no_two_keys_are_alike(db: Database) -> None:
     assert len(secrets) == len(await accounts.list_keys(db, "mark")) == 5
 
 
-@pytest.mark.parametrize(
-    ("text", "network"),
-    [
-        ("203.0.113.7", "203.0.113.7/32"),
-        ("10.0.0.0/8", "10.0.0.0/8"),
-        ("0.0.0.0/0", "0.0.0.0/0"),
-        ("2001:DB8::/32", "2001:db8::/32"),
-        ("::1", "::1/128"),
-    ],
-)
-async def test_addresses_and_networks_are_kept_in_one_form(db: Database, text: str, network: str) -> None:
+NETWORKS = {
+    "203.0.113.7": "203.0.113.7/32",
+    "10.0.0.0/8": "10.0.0.0/8",
+    "0.0.0.0/0": "0.0.0.0/0",
+    "2001:DB8::/32": "2001:db8::/32",
+    "::1": "::1/128",
+}
+
+
+async def test_addresses_and_networks_are_kept_in_one_form(db: Database) -> None:
     await mark(db)
-    await accounts.create_key(db, BY, "mark", "", (text,))
+    await accounts.create_key(db, BY, "mark", "", tuple(NETWORKS))
 
     [key] = await accounts.list_keys(db, "mark")
-    assert [str(one) for one in key.allowed_ips] == [network]
+    assert [str(one) for one in key.allowed_ips] == list(NETWORKS.values())
 
 
-@pytest.mark.parametrize(
-    "text", ["", "10.0.0.1/8", "10.0.0.0/33", "10.0.0", "010.0.0.1", "::1/129", "example.com", "10.0.0.0/8 "]
-)
-async def test_what_is_no_network_makes_no_key(db: Database, text: str) -> None:
+NO_NETWORKS = [
+    "",
+    "10.0.0.1/8",
+    "10.0.0.0/33",
+    "10.0.0",
+    "010.0.0.1",
+    "::1/129",
+    "example.com",
+    "10.0.0.0/8 ",
+]
+
+
+async def test_what_is_no_network_makes_no_key(db: Database) -> None:
     await mark(db)
 
-    refused = accounts.create_key(db, BY, "mark", "", ("10.0.0.0/8", text))
+    for text in NO_NETWORKS:
+        refused = accounts.create_key(db, BY, "mark", "", ("10.0.0.0/8", text))
+        assert await code_of(refused) == Code.INVALID_VALUE
 
-    assert await code_of(refused) == Code.INVALID_VALUE
     assert await accounts.list_keys(db, "mark") == []
     assert await actions(db) == ["user.create"]
 

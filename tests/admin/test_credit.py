@@ -193,11 +193,6 @@ async def shares_of_strangers(db: Database) -> int:
     return total
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="credit.transfer and credit.add look a membership up without locking it; groups.remove_member may "
-    "end it before the credit arrives",
-)
 async def test_a_transfer_and_a_leave_at_once_leave_no_credit_with_a_stranger(house: Database) -> None:
     await credit.add(house, BY, 100, *POOL)
     transfer = credit.transfer(house, BY, 50, ORG, "mark")

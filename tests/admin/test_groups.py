@@ -31,14 +31,14 @@ async def id_of_org(db: Database) -> UUID:
     return (await groups.list_all(db))[0].id
 
 
-@pytest.mark.parametrize("name", ["A", "Main Organization", "n" * 200, "Çiğdem & Oğulları", "[red]"])
-async def test_what_an_organization_may_be_called(db: Database, name: str) -> None:
-    assert (await groups.create(db, BY, name)).name == name
+async def test_what_an_organization_may_be_called(db: Database) -> None:
+    for name in ("A", "Main Organization", "n" * 200, "Çiğdem & Oğulları", "[red]"):
+        assert (await groups.create(db, BY, name)).name == name
 
 
-@pytest.mark.parametrize("name", ["", "   ", "n" * 201, "a\nb", "a\0b", "a\x1b[31m", "\udcff", "a\u202eb"])
-async def test_what_an_organization_may_not_be_called(db: Database, name: str) -> None:
-    assert await code_of(groups.create(db, BY, name)) == Code.INVALID_VALUE
+async def test_what_an_organization_may_not_be_called(db: Database) -> None:
+    for name in ("", "   ", "n" * 201, "a\nb", "a\0b", "a\x1b[31m", "\udcff", "a\u202eb"):
+        assert await code_of(groups.create(db, BY, name)) == Code.INVALID_VALUE
     assert await groups.list_all(db) == []
     assert await actions(db) == []
 
@@ -83,13 +83,13 @@ async def test_adding_a_member_again_replaces_the_permissions_and_keeps_the_cred
     assert await credit.show(db, "mark", ORG) == 5 * USD
 
 
-@pytest.mark.parametrize("name", ["", "organization.sms", "ORGANIZATION.SMS.SEND", "*"])
-async def test_a_permission_that_is_none_changes_nothing(db: Database, name: str) -> None:
+async def test_a_permission_that_is_none_changes_nothing(db: Database) -> None:
     await found(db)
 
-    refused = groups.add_member(db, BY, ORG, "mark", ["organization.users.read", name])
+    for name in ("", "organization.sms", "ORGANIZATION.SMS.SEND", "*"):
+        refused = groups.add_member(db, BY, ORG, "mark", ["organization.users.read", name])
+        assert await code_of(refused) == Code.INVALID_VALUE
 
-    assert await code_of(refused) == Code.INVALID_VALUE
     assert await permissions(db) == sorted(DEFAULT)
 
 

@@ -81,8 +81,10 @@ async def create_key(
     db: Database, actor: str, username: str, name: str = "", allow_ips: tuple[str, ...] = ()
 ) -> NewKey:
     """A new key of a user, usable from these addresses only, or from anywhere."""
-    if len(name) > KEY_NAME_LENGTH_MAX:
-        raise Refused(Code.INVALID_VALUE, f"A key's name has at most {KEY_NAME_LENGTH_MAX} characters.")
+    if len(name) > KEY_NAME_LENGTH_MAX or not name.isprintable():
+        raise Refused(
+            Code.INVALID_VALUE, f"A key's name has at most {KEY_NAME_LENGTH_MAX} printable characters."
+        )
     networks = tuple(_network(text) for text in allow_ips)
     secret = KEY_START + secrets.token_urlsafe(32)
     async with db.transaction() as tx:

@@ -1,12 +1,14 @@
 """Credit: topping up, correcting, handing out, looking. The amounts are micro-units."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from ulak.admin import lookup
 from ulak.base.db import Database
 from ulak.rules import money
 from ulak.rules.refusal import Code, Refused
 from ulak.store import audit_log, credits
+
+NOTE_LENGTH_MAX: Final = 500
 
 
 async def add(
@@ -33,8 +35,12 @@ async def _fund(
     note: str | None,
 ) -> int:
     _check(amount)
+    if note is not None and (len(note) > NOTE_LENGTH_MAX or not note.isprintable()):
+        raise Refused(
+            Code.INVALID_VALUE, f"A note has at most {NOTE_LENGTH_MAX} printable characters, on one line."
+        )
     async with db.transaction() as tx:
-        customer = await lookup.customer(tx, username, org)
+        customer = await lookup.customer(tx, username, org, keep=True)
         tenant_id, owner_id = customer.account
         up = kind == "topup"
         await credits.move(
@@ -60,7 +66,7 @@ async def transfer(db: Database, actor: str, amount: int, org: str, username: st
     """From an organization's pool to a member; returns what the member and the pool hold now."""
     _check(amount)
     async with db.transaction() as tx:
-        customer = await lookup.customer(tx, username, org)
+        customer = await lookup.customer(tx, username, org, keep=True)
         pool, member = customer.account
         await credits.move(
             tx, tenant_id=pool, kind="handout", debit=pool, credit=member, amount=amount, actor=actor

@@ -79,8 +79,9 @@ class Customer(NamedTuple):
         )
 
 
-async def customer(tx: Tx, username: str | None, org: str | None) -> Customer:
-    """Whoever `--user` and `--org` name; with both, the user must be a member."""
+async def customer(tx: Tx, username: str | None, org: str | None, *, keep: bool = False) -> Customer:
+    """Whoever `--user` and `--org` name; with both, the user must be a member, and with `keep` stays one until the
+    end of the transaction."""
     found = Customer(
         await user(tx, username) if username is not None else None,
         await organization(tx, org) if org is not None else None,
@@ -88,8 +89,8 @@ async def customer(tx: Tx, username: str | None, org: str | None) -> Customer:
     if found.user is None and found.organization is None:
         raise Refused(Code.INVALID_VALUE, "Say whose with --user, --org, or both.")
     if found.user and found.organization:
-        members = await organizations.of_user(tx, found.user.id)
-        if found.organization.id not in {member.organization.id for member in members}:
+        is_member = organizations.keep_member if keep else organizations.has_member
+        if not await is_member(tx, found.organization.id, found.user.id):
             raise Refused(
                 Code.NOT_KNOWN, f"{found.user.username} is not a member of {found.organization.name}."
             )

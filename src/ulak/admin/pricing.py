@@ -1,7 +1,7 @@
 """Prices: rules, and how a customer's price comes about."""
 
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from ulak.admin import lookup
@@ -9,6 +9,8 @@ from ulak.base.db import Database
 from ulak.rules import ids, price
 from ulak.rules.refusal import Code, Refused
 from ulak.store import audit_log, notices, organizations, prices, services, users, volumes
+
+VOLUME_MAX: Final = 10**12
 
 
 class Listed(NamedTuple):
@@ -38,10 +40,10 @@ async def add(
         raise Refused(Code.INVALID_VALUE, "A rule is for everyone, an organization or a user, not for both.")
     if kind == "fixed" and value < 0:
         raise Refused(Code.INVALID_VALUE, "A fixed price is not below 0.")
-    if starts and ends and starts >= ends:
-        raise Refused(Code.INVALID_VALUE, "A rule starts before it ends.")
-    if from_volume is not None and from_volume < 0:
-        raise Refused(Code.INVALID_VALUE, "A volume is not below 0.")
+    if starts and ends and _kept(starts) >= _kept(ends):
+        raise Refused(Code.INVALID_VALUE, "A rule starts before it ends, by a millisecond at least.")
+    if from_volume is not None and not 0 <= from_volume <= VOLUME_MAX:
+        raise Refused(Code.INVALID_VALUE, f"A volume is 0 to {VOLUME_MAX}.")
     async with db.transaction() as tx:
         rule = await prices.add(
             tx,
@@ -58,6 +60,11 @@ async def add(
         await audit_log.add(tx, actor, "price.add", service, id=str(rule.id), kind=kind, value=value)
         await notices.directory_changed(tx)
     return rule
+
+
+def _kept(at: datetime) -> int:
+    """The millisecond in which a time is kept."""
+    return round(at.timestamp() * 1000)
 
 
 async def remove(db: Database, actor: str, rule_id: UUID) -> prices.PriceRule:

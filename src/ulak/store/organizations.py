@@ -87,6 +87,22 @@ async def leave(tx: Tx, organization_id: UUID, user_id: UUID) -> bool:
     return await tx.fetchval(LEAVE, organization_id, user_id) is not None
 
 
+HAS_MEMBER: Final = "SELECT FROM memberships WHERE organization_id = $1 AND user_id = $2"
+
+
+async def has_member(tx: Tx, organization_id: UUID, user_id: UUID) -> bool:
+    """Whether the user is a member."""
+    return await tx.fetchrow(HAS_MEMBER, organization_id, user_id) is not None
+
+
+KEEP_MEMBER: Final = f"{HAS_MEMBER} FOR KEY SHARE"
+
+
+async def keep_member(tx: Tx, organization_id: UUID, user_id: UUID) -> bool:
+    """Whether the user is a member; who is stays one until the end of the transaction."""
+    return await tx.fetchrow(KEEP_MEMBER, organization_id, user_id) is not None
+
+
 OF_USER: Final = """
 SELECT o.id, o.name, o.state, o.created_at, m.permissions
   FROM memberships m JOIN organizations o ON o.id = m.organization_id

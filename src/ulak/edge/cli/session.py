@@ -28,11 +28,17 @@ Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON value."
 """The option that every command takes, as its last."""
 
 TRIES_MAX: Final = 3
+STOPPED: Final = 128 + signal.SIGTERM
 CONNECTIONS_MAX: Final = 2
 FILE_COLUMNS: Final = 240
 """Width of a table that is not shown on a terminal, so that each row stays on one line."""
 
-UNUSABLE: Final[tuple[type[Exception], ...]] = (*UNREACHABLE, ValueError, asyncpg.PostgresError)
+UNUSABLE: Final[tuple[type[Exception], ...]] = (
+    *UNREACHABLE,
+    ValueError,
+    OverflowError,
+    asyncpg.PostgresError,
+)
 """What opening a database raises: nobody there, a DSN that is none, or a server that refuses us."""
 
 T = TypeVar("T")
@@ -72,7 +78,18 @@ def attempt(work: Callable[[], T]) -> T:
     except (Refused, ConfigError, EmbeddedError, OSError, asyncpg.PostgresError) as error:
         if os.environ.get("ULAK_LOG_LEVEL") == "debug":
             raise
+        if isinstance(error, asyncpg.CharacterNotInRepertoireError | asyncpg.DataError) and _unwritable(
+            error
+        ):
+            fail("A word of this command is no text that can be kept: it is not UTF-8, or holds a NUL.")
         fail(_reason(error))
+
+
+def _unwritable(error: Exception) -> bool:
+    """Whether the driver or the server could not write a text down."""
+    return isinstance(error, asyncpg.CharacterNotInRepertoireError) or isinstance(
+        error.__cause__, UnicodeEncodeError
+    )
 
 
 def _reason(error: Exception) -> str:
@@ -86,7 +103,10 @@ def _reason(error: Exception) -> str:
 def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
     """Do one piece of work on the database, and give everything back, also after Ctrl-C or SIGTERM."""
     settings = config()
-    return attempt(lambda: asyncio.run(_work(settings, work)))
+    try:
+        return attempt(lambda: asyncio.run(_work(settings, work)))
+    except asyncio.CancelledError:  # SIGTERM; the transaction did not commit
+        raise typer.Exit(STOPPED) from None
 
 
 async def _work(settings: Config, work: Callable[[Database], Awaitable[T]]) -> T:
