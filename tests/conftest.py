@@ -30,6 +30,7 @@ HOME_VARIABLE: Final = (
 TEMPLATE: Final = "template_of_tests"
 CARELESS: Final = {
     "fsync": "off",
+    "autovacuum": "off",  # one of its workers in a database would keep it from being dropped
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "shared_buffers": "128MB",

@@ -88,6 +88,15 @@ SELECT 'refund', coalesce(m.tenant_id, r.tenant_id),
  WHERE (m.price, m.owner_id) IS DISTINCT FROM (r.amount, r.credit)
  LIMIT $1"""
 
+TERMS: Final = """
+SELECT 'terms', m.tenant_id, m.sending_id::text || '[' || m.position || ']',
+       CASE WHEN m.refunded THEN 'refunded' ELSE 'not refunded' END, m.status::text
+  FROM messages m JOIN sendings s ON s.tenant_id = m.tenant_id AND s.id = m.sending_id
+ WHERE m.price > 0 AND NOT m.refunded AND (m.status = 'not_sent' AND s.refund_not_sent
+                                           OR m.status = 'no_signal' AND s.refund_no_signal)
+    OR m.refunded AND NOT (s.refund_not_sent OR s.refund_no_signal)
+ LIMIT $1"""
+
 UNQUEUED: Final = """
 SELECT 'queue', m.tenant_id, m.sending_id::text || '[' || min(m.position) || ']', 'pending', 'not in the queue'
   FROM messages m
@@ -107,6 +116,11 @@ PROOFS: Final = (
     ),
     ("every sending was charged once, to the credit that pays", "SELECT count(*) FROM sendings", CHARGES),
     ("every refund belongs to one refunded message", "SELECT count(*) FROM messages WHERE refunded", REFUNDS),
+    (
+        "every message that failed was paid back as its sending says",
+        "SELECT count(*) FROM messages WHERE status IN ('not_sent', 'no_signal')",
+        TERMS,
+    ),
     (
         "every pending message is in the queue",
         "SELECT count(*) FROM messages WHERE status = 'pending'",

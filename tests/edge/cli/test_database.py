@@ -17,6 +17,8 @@ from ulak.base.migrate import migrate
 from ulak.edge.cli.session import TRIES_MAX, with_database
 from ulak.rules.refusal import Code, Refused
 
+pytestmark = pytest.mark.slow
+
 
 def emptied(dsn: str) -> str:
     """The same database without any schema of ours."""
@@ -219,7 +221,6 @@ async def stopped_by(number: signal.Signals, db: Database, dsn: str) -> tuple[in
     return command.returncode, out.decode(), err.decode()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
     [

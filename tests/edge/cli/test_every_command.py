@@ -13,6 +13,8 @@ import pytest
 from tests.edge.cli.conftest import CommandLine
 from tests.edge.cli.test_tree import COMMANDS
 
+pytestmark = pytest.mark.slow
+
 #: commands that run until they are stopped, make the schema, or need no database
 APART = {"serve", "demo", "simulate-carrier", "migrate", "text"}
 

@@ -9,6 +9,8 @@ from tests.edge.cli.conftest import CommandLine
 from tests.edge.cli.test_audit import alter, live
 from tests.edge.cli.test_every_command import query
 
+pytestmark = pytest.mark.slow
+
 #: what Python makes of an argument that is not UTF-8
 NO_TEXT = b"\xff".decode("utf-8", "surrogateescape")
 
