@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 from smpp.pdu import DataSm, DeliverSm, Tag, Tlvs
@@ -58,6 +59,7 @@ class Receipt:
 _BEGINNINGS: Final = {state.name[:5]: state for state in State}
 _STATES: Final = {int(state): state for state in State}
 _TEXT: Final = re.compile(r"(?:^|[\s;,])text\s*:", re.IGNORECASE)
+_PRINTABLE: Final = re.compile(rb"[ -~]+")
 _DATE: Final = re.compile(r"\d{10}(?:\d{2})?")
 
 
@@ -69,12 +71,17 @@ def _field(name: str) -> "re.Pattern[str]":
 _ID: Final = _field("id")
 _STAT: Final = _field("stat(?:us)?")
 _ERR: Final = _field("err(?:or)?")
-_NETWORK: Final = _field("(?:network|operator|mccmnc)")
 _DONE: Final = _field(r"done\s*date")
 
 
-def parse(pdu: DeliverSm | DataSm) -> Receipt | None:
-    """The receipt in a PDU; None when it is a message of somebody's."""
+NETWORK_FIELDS: Final = ("network", "operator", "mccmnc")
+
+
+def parse(pdu: DeliverSm | DataSm, network_from: tuple[str, ...] | int = NETWORK_FIELDS) -> Receipt | None:
+    """The receipt in a PDU; None when it is a message of somebody's.
+
+    `network_from` names the fields of the text that hold the network, or is the tag of the optional parameter.
+    """
     kind = pdu.esm_class & ESM_TYPE
     tlvs = pdu.tlvs
     looks_like_one = Tag.RECEIPTED_MESSAGE_ID in tlvs and Tag.MESSAGE_STATE in tlvs
@@ -86,7 +93,7 @@ def parse(pdu: DeliverSm | DataSm) -> Receipt | None:
         message_id=_string(tlvs.get(Tag.RECEIPTED_MESSAGE_ID)) or _found(_ID, text) or "",
         state=_state(tlvs, text),
         error=_network_error(tlvs) or _found(_ERR, text),
-        network=_found(_NETWORK, text),
+        network=_network(tlvs, text, network_from),
         intermediate=kind == ESM_INTERMEDIATE,
         raw=raw,
         done_at=_date(_found(_DONE, text)),
@@ -133,6 +140,21 @@ def _network_error(tlvs: Tlvs) -> str | None:
     """The error in network_error_code: an octet says which kind of network, two are its error."""
     value = tlvs.get(Tag.NETWORK_ERROR_CODE)
     return str(int.from_bytes(value[1:], "big")) if value and len(value) == 3 else None
+
+
+def _network(tlvs: Tlvs, text: str, network_from: tuple[str, ...] | int) -> str | None:
+    """The network, as the carrier writes it; a parameter that is no text in hexadecimal digits."""
+    if isinstance(network_from, int):
+        value = tlvs.get(network_from, b"").rstrip(b"\0")
+        return (
+            value.decode("ascii") if value.isascii() and _PRINTABLE.fullmatch(value) else value.hex()
+        ) or None
+    return next((found for name in network_from if (found := _found(_named(name), text))), None)
+
+
+@lru_cache(maxsize=64)
+def _named(name: str) -> "re.Pattern[str]":
+    return _field(re.escape(name))
 
 
 def _date(written: str | None) -> datetime | None:

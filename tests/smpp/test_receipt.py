@@ -123,6 +123,30 @@ def test_the_network_where_the_carrier_names_it() -> None:
     assert parsed(b"id:1 stat:DELIVRD network:28601").network == "28601"
 
 
+@pytest.mark.parametrize(
+    ("source", "network"),
+    [
+        (("carrier", "net"), "TR-1"),
+        ((), None),
+        (0x1403, "28601"),
+        (0x1404, "00ff"),
+        (0x1405, None),
+        (("x",), None),
+    ],
+)
+def test_the_network_where_an_operator_says_it_is(source: tuple[str, ...] | int, network: str | None) -> None:
+    pdu = DeliverSm(
+        esm_class=ESM_RECEIPT,
+        short_message=b"id:1 stat:DELIVRD net:TR-1",
+        tlvs={0x1403: b"28601\0", 0x1404: b"\x00\xff"},
+    )
+
+    found = receipt.parse(pdu, source)
+
+    assert found is not None
+    assert found.network == network
+
+
 def test_a_receipt_in_ucs2_and_behind_a_user_data_header() -> None:
     assert parsed("id:9 stat:DELIVRD".encode("utf-16-be"), data_coding=8).message_id == "9"
     assert parsed(b"\x05\x00\x03\x01\x01\x01" + BOOK, ESM_RECEIPT | 0x40).message_id == "0123456789"

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ulak.admin import lookup
 from ulak.base.db import Database
-from ulak.rules import ids, money, segments, sender
+from ulak.rules import ids, money, network, segments, sender
 from ulak.rules.refusal import Code, Refused
 from ulak.store import audit_log, carriers, notices, senders, services
 
@@ -60,6 +60,7 @@ def _check_carrier(its: carriers.Settings) -> None:
     _within("port", its.port, 1, 65535)
     _within("window", its.window_max, 1, WINDOW_MAX)
     _within("throughput", its.throughput, 0, 1_000_000)
+    network.parse_source(its.network_from)
     _within("reserve", its.reserve, 0, segments.RESERVE_MAX)
 
 

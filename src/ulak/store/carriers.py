@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from ulak.base.db import Tx
+from ulak.rules.refs import Conversion, RefForm
 from ulak.rules.segments import Concatenation, Style, Turkish
 
 State = Literal["active", "paused"]
@@ -14,7 +15,8 @@ State = Literal["active", "paused"]
 class Settings:
     """What an operator says of a carrier: how to bind to it, and how it wants its texts.
 
-    `throughput` in submits a second, 0 for no limit; the last four are a `Style`.
+    `throughput` in submits a second, 0 for no limit; `turkish` to `packed` are a `Style`, `message_ids` to
+    `ignore_case` a `RefForm`; `network_from` says where its receipts name the network, see `rules.network`.
     """
 
     host: str
@@ -27,12 +29,21 @@ class Settings:
     reserve: int = 0
     concatenation: Concatenation = "udh8"
     packed: bool = False
+    message_ids: Conversion = "as_is"
+    ignore_zeros: bool = False
+    ignore_case: bool = False
+    network_from: str = "text"
     state: State = "active"
 
     @property
     def style(self) -> Style:
         """How it wants its texts."""
         return Style(self.turkish, self.reserve, self.concatenation, self.packed)
+
+    @property
+    def refs(self) -> RefForm:
+        """How its ids of messages are compared."""
+        return RefForm(self.message_ids, self.ignore_zeros, self.ignore_case)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

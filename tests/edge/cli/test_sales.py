@@ -27,6 +27,20 @@ def test_a_carrier_that_cannot_be(cli: CommandLine) -> None:
         cli.fails("carrier", "set", "main", option)
 
 
+def test_how_a_carrier_writes_its_receipts(shop: CommandLine) -> None:
+    options = ("--message-ids=hex_to_dec", "--ignore-zeros", "--ignore-case", "--network-from=tlv:0x1403")
+    changed = shop("carrier", "set", "main", *options)
+
+    assert (changed["messageIds"], changed["ignoreZeros"], changed["ignoreCase"]) == (
+        "hex_to_dec",
+        True,
+        True,
+    )
+    assert changed["networkFrom"] == "tlv:0x1403"
+    assert shop("carrier", "set", "main", "--mind-case")["ignoreCase"] is False
+    assert "tlv:0xTAG" in shop.fails("carrier", "set", "main", "--network-from=stars")
+
+
 def test_a_system_id_and_password_that_smpp_cannot_carry(cli: CommandLine) -> None:
     words = ("carrier", "create", "main", "--host=127.0.0.1", "--port=1")
 

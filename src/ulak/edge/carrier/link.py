@@ -27,6 +27,8 @@ from ulak.edge.carrier.recorder import Recorder
 from ulak.flow import dispatch
 from ulak.flow.accept import now
 from ulak.rules import outcome, segments, sender
+from ulak.rules.network import parse_source
+from ulak.rules.refs import RefForm
 from ulak.store import queue
 from ulak.store.carriers import Carrier
 from ulak.store.receipts import Receipt
@@ -68,6 +70,8 @@ class Link:
         self._stopping = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._label = str(carrier.id)
+        self._refs = carrier.refs
+        self._network_from = parse_source(carrier.network_from)
 
     # from outside
 
@@ -308,7 +312,7 @@ class Link:
         for answer in answers:
             item, part = cast(tuple[Item, int], answer.token)
             if answer.status == 0:
-                self._outbox.taken(item, part, _clean(answer.message_id))
+                self._outbox.taken(item, part, self._refs.of_answer(_clean(answer.message_id)))
             else:
                 self._not_taken(item, part, answer.status)
         self._pump()
@@ -343,7 +347,8 @@ class Link:
     def delivered(self, deliveries: list[Delivery]) -> None:
         """`smpp`: the carrier brings receipts; they are acknowledged once they are written."""
         client = self._client
-        receipts = [_receipt(parsed) for d in deliveries if (parsed := smpp.receipt.parse(d.pdu)) is not None]
+        parsed = [smpp.receipt.parse(delivery.pdu, self._network_from) for delivery in deliveries]
+        receipts = [_receipt(one, self._refs) for one in parsed if one is not None]
         metrics.RECEIPTS.labels(self._label, "other").inc(len(deliveries) - len(receipts))
         sequences = [delivery.sequence for delivery in deliveries]
 
@@ -395,11 +400,11 @@ def _numbering(sar: segments.Sar | None) -> Tlvs:
     }
 
 
-def _receipt(parsed: smpp.receipt.Receipt) -> Receipt:
+def _receipt(parsed: smpp.receipt.Receipt, refs: RefForm) -> Receipt:
     """A carrier's receipt in our words."""
     state = parsed.state.name if parsed.state else None
     return Receipt(
-        ref=_clean(parsed.message_id),
+        ref=refs.of_receipt(_clean(parsed.message_id)),
         status=None if parsed.intermediate else outcome.from_receipt(state, parsed.error),
         error=_clean(parsed.error) if parsed.error else None,
         network=_clean(parsed.network) if parsed.network else None,

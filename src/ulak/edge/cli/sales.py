@@ -53,6 +53,14 @@ class ConcatenationMode(StrEnum):
     payload = "payload"
 
 
+class MessageIds(StrEnum):
+    """How the ids of answers and receipts differ."""
+
+    as_is = "as_is"
+    hex_to_dec = "hex_to_dec"
+    dec_to_hex = "dec_to_hex"
+
+
 class ServiceState(StrEnum):
     """Whether a service can be sent with."""
 
@@ -98,6 +106,20 @@ Packed = Annotated[
     typer.Option("--packed/--unpacked", help="Septets eight to seven octets, or one to an octet."),
 ]
 
+MessageIdsOption = Annotated[
+    MessageIds | None,
+    typer.Option(help="hex_to_dec: ids are hexadecimal in answers and decimal in receipts; or the reverse."),
+]
+IgnoreZeros = Annotated[
+    bool | None, typer.Option("--ignore-zeros/--mind-zeros", help="Whether 007 and 7 are one id.")
+]
+IgnoreCase = Annotated[
+    bool | None, typer.Option("--ignore-case/--mind-case", help="Whether a1 and A1 are one id.")
+]
+NetworkFrom = Annotated[
+    str | None, typer.Option(help="Where receipts name the network: text, text:FIELD, tlv:0xTAG or none.")
+]
+
 
 @carrier_app.command("create")
 def create_carrier(
@@ -112,6 +134,10 @@ def create_carrier(
     reserve: Reserve = None,
     concatenation: ConcatenationOption = None,
     packed: Packed = None,
+    message_ids: MessageIdsOption = None,
+    ignore_zeros: IgnoreZeros = None,
+    ignore_case: IgnoreCase = None,
+    network_from: NetworkFrom = None,
     json_: Json = False,
 ) -> None:
     """Make a carrier; a running server binds to it within a second or two.
@@ -133,6 +159,10 @@ def create_carrier(
             reserve=reserve,
             concatenation=concatenation and concatenation.value,
             packed=packed,
+            message_ids=message_ids and message_ids.value,
+            ignore_zeros=ignore_zeros,
+            ignore_case=ignore_case,
+            network_from=network_from,
         )
     )
     answer(shown.carrier(made), json_, f"Made the carrier {made.name}.")
@@ -151,6 +181,10 @@ def set_carrier(
     reserve: Reserve = None,
     concatenation: ConcatenationOption = None,
     packed: Packed = None,
+    message_ids: MessageIdsOption = None,
+    ignore_zeros: IgnoreZeros = None,
+    ignore_case: IgnoreCase = None,
+    network_from: NetworkFrom = None,
     state: Annotated[CarrierState | None, typer.Option(help="Bind to it, or leave it alone.")] = None,
     json_: Json = False,
 ) -> None:
@@ -173,6 +207,10 @@ def set_carrier(
             reserve=reserve,
             concatenation=concatenation and concatenation.value,
             packed=packed,
+            message_ids=message_ids and message_ids.value,
+            ignore_zeros=ignore_zeros,
+            ignore_case=ignore_case,
+            network_from=network_from,
             state=state and state.value,
         )
     )

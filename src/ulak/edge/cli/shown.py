@@ -73,6 +73,10 @@ def carrier(row: Carrier) -> Shown:
         "reserve": row.reserve,
         "concatenation": row.concatenation,
         "packed": row.packed,
+        "messageIds": row.message_ids,
+        "ignoreZeros": row.ignore_zeros,
+        "ignoreCase": row.ignore_case,
+        "networkFrom": row.network_from,
         "state": row.state,
         "createdAt": time(row.created_at),
     }
