@@ -26,6 +26,7 @@ demo: $(READY) ## send real messages through a simulated carrier, and look at th
 	@exec $(BIN)/ulak demo
 
 test: $(READY) ## the whole test suite
+	@command -v tshark >/dev/null || echo "tshark is missing: its tests are skipped (apt-get install tshark)"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 check: $(READY) ## format, lint, types, layers and the fast tests; under a minute
