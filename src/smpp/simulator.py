@@ -1,21 +1,22 @@
 """A carrier to test against: takes what is submitted, and after a while says what became of it.
 
-Polite: it answers at once, sends a receipt for the share it is told, reports some numbers as undelivered or
-expired, and throttles above a rate. With the same seed the same messages meet the same fate; message ids differ
-between runs, as a real carrier's do. A receipt that was not acknowledged when its connection died is sent again on
-the next one.
+It answers at once, sends a receipt for the share it is told, reports some numbers as undelivered or expired, and
+throttles above a rate; with a `Profile` it misbehaves as carriers do. With the same seed the same messages meet the
+same fate; message ids differ between runs, as a real carrier's do. A receipt that was not acknowledged when its
+connection died is sent again on the next one.
 """
 
 import asyncio
 import random
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from smpp import receipt
 from smpp.pdu import DataSm, DataSmResp, DeliverSm, Pdu, Status, SubmitSm, SubmitSmResp, Tag
+from smpp.profiles import POLITE, Profile
 from smpp.receipt import State
 from smpp.server import Peer, Server, ServerOptions
 from smpp.session import Request
@@ -25,6 +26,7 @@ FATES: Final = {"0901": State.UNDELIV, "0902": State.EXPIRED}
 WANTS_RECEIPT: Final = 0x03
 RESEND_SECONDS: Final = 0.5
 DISTINCT_MAX: Final = 5_000_000
+VENDOR_STATUS: Final = 0x0401
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,15 @@ class SimulatorOptions:
     system_id: str | None = None
     password: str | None = None
     keep: bool = False
+    profile: Profile = POLITE
 
 
 @dataclass(slots=True)
 class Counters:
     """What happened so far. `distinct` (destination, text) pairs were taken, `repeats` of them again.
 
-    `receipts`, and what they say, count once each; `resent` those that had to go out again.
+    `receipts`, and what they say, count once each; `resent` those that had to go out again. A hostile profile
+    also counts submits it `refused`, connections it `dropped`, and receipts `extra` to those it owed.
     """
 
     binds: int = 0
@@ -61,6 +65,9 @@ class Counters:
     distinct: int = 0
     repeats: int = 0
     resent: int = 0
+    refused: int = 0
+    dropped: int = 0
+    extra: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,8 @@ class _Pending:
     source: tuple[int, int, str]
     destination: tuple[int, int, str]
     sent: bool = False
+    owed: bool = True
+    intermediate: bool = False
 
 
 @dataclass
@@ -94,6 +103,9 @@ class Simulator:
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.options.seed)
+        self._mischief = random.Random(
+            self.options.seed + 1
+        )  # its own, so that fates don't depend on the profile
         self._server = Server(self, ServerOptions(system_id="simulator"))
         self._next_id = time.time_ns() // 1_000_000 % 10_000_000 * 1_000_000
         self._due: deque[_Pending] = deque()  # in the order of their time, because the delay is one
@@ -139,20 +151,53 @@ class Simulator:
     def submitted(self, peer: Peer, requests: list[Request]) -> None:
         """Take messages, or throttle them."""
         now, at = self._loop.time(), datetime.now(UTC)
-        answers: list[tuple[int, Pdu]] = []
-        throttled: list[tuple[int, Pdu]] = []
+        answers: dict[int, list[tuple[int, Pdu]]] = {}
         for request in requests:
             pdu = request.pdu
             assert isinstance(pdu, SubmitSm | DataSm)
             kind = SubmitSmResp if isinstance(pdu, SubmitSm) else DataSmResp
             self.counters.submits += 1
-            if not self._may_pass(now):
-                self.counters.throttled += 1
-                throttled.append((request.sequence, kind()))
-                continue
-            answers.append((request.sequence, kind(self._take(pdu, now, at))))
-        peer.answer_all(answers)
-        peer.answer_all(throttled, Status.RTHROTTLED)
+            status = self._status(now)
+            message_id = "" if status else self._take(pdu, now, at)
+            answers.setdefault(status, []).append((request.sequence, kind(message_id)))
+            if self._breaks(peer):
+                return  # the answers so far are lost too
+        if self.options.profile.answer_ms:
+            pause = self.options.profile.answer_ms / 1000 * self._mischief.uniform(0.5, 1.5)
+            self._loop.call_later(pause, self._answer, peer, answers)
+        else:
+            self._answer(peer, answers)
+
+    def _answer(self, peer: Peer, answers: dict[int, list[tuple[int, Pdu]]]) -> None:
+        for status, pairs in answers.items():
+            peer.answer_all(pairs, status)
+
+    def _status(self, now: float) -> int:
+        """What a submit is answered with."""
+        its = self.options.profile
+        if not self._may_pass(now):
+            self.counters.throttled += 1
+            return Status.RTHROTTLED
+        if self._happens(its.refused):
+            self.counters.refused += 1
+            return VENDOR_STATUS
+        return Status.RSYSERR if self._happens(its.busy) else Status.ROK
+
+    def _happens(self, percent: float) -> bool:
+        return percent > 0 and self._mischief.random() * 100 < percent
+
+    def _breaks(self, peer: Peer) -> bool:
+        """Now and then a connection ends in the middle of everything, at once or after bytes that mean nothing."""
+        its = self.options.profile
+        if its.drop_every and self._happens(100 / its.drop_every):
+            self.counters.dropped += 1
+            peer.abort()
+            return True
+        if its.garbage_every and self._happens(100 / its.garbage_every):
+            self.counters.dropped += 1
+            peer.write(self._mischief.randbytes(64))
+            return True
+        return False
 
     def acknowledged(self, peer: Peer, answers: list[tuple[object, int]]) -> None:
         """Receipts were heard; one that was refused is sent again after a pause, not to chase who has no room."""
@@ -160,8 +205,9 @@ class Simulator:
             assert isinstance(token, _Pending)
             if status:
                 self._loop.call_later(RESEND_SECONDS, self._again, token)
-            else:
+            elif token.owed:
                 self.counters.acknowledged += 1
+                self._say_more(token)
         self._send()
 
     def lost(self, peer: Peer, unanswered: list[object]) -> None:
@@ -179,7 +225,7 @@ class Simulator:
 
     def _may_pass(self, now: float) -> bool:
         """A token bucket of a twentieth of a second."""
-        rate = self.options.throttle
+        rate = self.options.throttle or self.options.profile.throttle
         if not rate:
             return True
         self._tokens = min(max(1.0, rate / 20), self._tokens + (now - self._since) * rate)
@@ -190,18 +236,24 @@ class Simulator:
         return True
 
     def _take(self, pdu: SubmitSm | DataSm, now: float, at: datetime) -> str:
-        message_id = f"{self._next_id:013d}"
-        self._next_id += 1
+        number, self._next_id = self._next_id, self._next_id + 1
+        its = self.options.profile
+        message_id = f"{number:X}" if its.hex_ids else f"{number:013d}"
         self.counters.taken += 1
         self._note(message_id, pdu)
         if pdu.registered_delivery & WANTS_RECEIPT and self._random.random() * 100 < self.options.receipts:
             source = pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr
             destination = pdu.dest_addr_ton, pdu.dest_addr_npi, pdu.destination_addr
             due = now + self.options.delay_ms / 1000
-            self._due.append(
-                _Pending(message_id, self._fate(pdu.destination_addr), due, at, source, destination)
-            )
-            self._wake_at(due)
+            receipted = f"{number:d}" if its.hex_ids else message_id
+            pending = _Pending(receipted, self._fate(pdu.destination_addr), due, at, source, destination)
+            if self._happens(its.early):
+                self._again(pending)  # in the same turn as the answer, and before it
+            elif self._happens(its.late):
+                self._loop.call_later((self.options.delay_ms + its.late_ms) / 1000, self._again, pending)
+            else:
+                self._due.append(pending)
+                self._wake_at(due)
         return message_id
 
     def _note(self, message_id: str, pdu: SubmitSm | DataSm) -> None:
@@ -245,10 +297,49 @@ class Simulator:
             if peer is None or not peer.free:
                 return
             pending = self._ready.popleft()
-            peer.deliver(_deliver(pending), pending)
+            if pending.owed and not pending.sent:
+                self._say_before(pending)
+            peer.deliver(self._written(pending), pending)
             self._count(pending)
 
+    def _say_before(self, pending: _Pending) -> None:
+        """What nobody asked for, before a receipt: that it is on its way, and something for an id nobody knows."""
+        its = self.options.profile
+        if self._happens(its.intermediate):
+            self._ready.append(replace(pending, state=State.ENROUTE, owed=False, intermediate=True))
+        if self._happens(its.strange):
+            self._ready.append(replace(pending, message_id=f"X{pending.message_id}", owed=False))
+
+    def _say_more(self, pending: _Pending) -> None:
+        """The same again after a receipt, or the opposite."""
+        its = self.options.profile
+        if self._happens(its.repeated):
+            self._again(replace(pending, owed=False))
+        if self._happens(its.contradicted):
+            other = State.UNDELIV if pending.state is State.DELIVRD else State.DELIVRD
+            self._again(replace(pending, state=other, owed=False))
+
+    def _written(self, pending: _Pending) -> DeliverSm | DataSm:
+        """A receipt as a PDU, in one of the ways that carriers write it."""
+        its = self.options.profile
+        pdu = _deliver(pending)
+        if self._happens(its.odd):
+            pdu.short_message, pdu.tlvs = _odd(pending, self._mischief), {}
+        elif self._happens(its.bare):
+            pdu.short_message = b""
+        elif self._happens(its.by_data_sm):
+            return DataSm(
+                source_addr=pdu.source_addr,
+                destination_addr=pdu.destination_addr,
+                esm_class=pdu.esm_class,
+                tlvs=pdu.tlvs,
+            )
+        return pdu
+
     def _count(self, pending: _Pending) -> None:
+        if not pending.owed:
+            self.counters.extra += 1
+            return
         if pending.sent:
             self.counters.resent += 1
             return
@@ -274,7 +365,7 @@ def _deliver(pending: _Pending) -> DeliverSm:
         dest_addr_ton=dest_ton,
         dest_addr_npi=dest_npi,
         destination_addr=destination,
-        esm_class=receipt.ESM_RECEIPT,
+        esm_class=receipt.ESM_INTERMEDIATE if pending.intermediate else receipt.ESM_RECEIPT,
         short_message=receipt.render(
             pending.message_id,
             pending.state,
@@ -284,3 +375,22 @@ def _deliver(pending: _Pending) -> DeliverSm:
         ),
         tlvs=receipt.tlvs(pending.message_id, pending.state),
     )
+
+
+def _odd(pending: _Pending, chance: random.Random) -> bytes:
+    """A receipt's text as no standard has it: fields missing, elsewhere, in another case, dates with seconds."""
+    done = datetime.now(UTC)
+    optional = [
+        "sub:001",
+        "dlvrd:001",
+        f"submit date:{pending.submitted:%y%m%d%H%M%S}",
+        f"done date:{done:%y%m%d%H%M%S}",
+        f"err:{0 if pending.state is State.DELIVRD else 1:03X}",
+    ]
+    parts = [f"id:{pending.message_id}", f"stat:{pending.state.name}", *chance.sample(optional, 2)]
+    chance.shuffle(parts)
+    parts.append(chance.choice(["text:", "Text:id:0 stat:ACCEPTD", ""]))
+    text = chance.choice([" ", "  ", "; "]).join(parts)
+    if chance.random() < 0.3:
+        text = text.replace("stat:", "Stat:").replace("id:", "ID:", 1)
+    return text.encode() + chance.choice([b"", b"\0", b"\r\n"])

@@ -17,9 +17,9 @@ from tests.harness.process import Process
 class CarrierProcess:
     """`CarrierProcess(undelivered=8, delay_ms=10)`; the names are those of the command line's options."""
 
-    def __init__(self, *, port: int = 0, **options: float) -> None:
+    def __init__(self, *, port: int = 0, **options: float | str) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="ulak-carrier-"))
-        named = [f"--{name.replace('_', '-')}={value:g}" for name, value in options.items()]
+        named = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ULAK_")}
         try:
             self._process = Process(

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from smpp.profiles import PROFILES
 from ulak.base import logs
 from ulak.base.config import Config
 from ulak.edge.cli.session import Json, answer, attempt, config, fail, opened
@@ -154,6 +155,9 @@ def simulate_carrier(
         int, typer.Option(min=0, help="Submits a second above which it throttles; 0: none.")
     ] = 0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same fates.")] = 0,
+    profile: Annotated[
+        str, typer.Option(metavar="NAME", help=f"How it misbehaves: {', '.join(PROFILES)}.")
+    ] = "polite",
     json_: Json = False,
 ) -> None:
     """Be a carrier for tests: take messages over SMPP, send receipts, until Ctrl-C.
@@ -167,7 +171,11 @@ def simulate_carrier(
 
     from smpp.simulator import Simulator, SimulatorOptions
 
-    options = SimulatorOptions(receipts, delay_ms, undelivered, expired, throttle, seed)
+    if profile not in PROFILES:
+        raise typer.BadParameter(f"Choose from {', '.join(PROFILES)}.", param_hint="--profile")
+    options = SimulatorOptions(
+        receipts, delay_ms, undelivered, expired, throttle, seed, profile=PROFILES[profile]
+    )
     attempt(lambda: uvloop.run(_simulate(Simulator(options), port, json_)))
 
 
