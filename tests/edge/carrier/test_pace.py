@@ -92,6 +92,34 @@ def test_a_rate_learnt_in_the_first_instant_is_not_kept() -> None:
     assert carrier.took >= 0.9 * 10 * 1000
 
 
+def test_nor_is_one_learnt_after_a_pause() -> None:
+    carrier, pace = Carrier(200, 10), Pace(0, 0.0)
+    now = run(pace, carrier, 0.0, 10)
+    for _ in range(10):  # a second with a message, and one without
+        pace.take(now)
+        pace.taken(now, 1)
+        now += 2.0
+    carrier.tokens = carrier.burst
+    now = run(pace, carrier, now, 5, window=50)
+    carrier.took = 0
+
+    run(pace, carrier, now, 10, window=50)
+
+    assert carrier.took >= 0.9 * 10 * 200
+
+
+def test_a_carrier_that_slows_down_is_followed_at_once() -> None:
+    carrier, pace = Carrier(1000, 100), Pace(0, 0.0)
+    now = run(pace, carrier, 0.0, 10)
+    carrier.rate, carrier.burst, carrier.tokens = 10, 1, 0
+
+    now = run(pace, carrier, now, 5)
+    carrier.throttled = 0
+    run(pace, carrier, now, 10)
+
+    assert carrier.throttled <= 10
+
+
 def test_a_carrier_that_recovers_is_used_whole_again_soon() -> None:
     carrier, pace = Carrier(10, 1), Pace(0, 0.0)
     now = run(pace, carrier, 0.0, 20)

@@ -27,8 +27,8 @@ class Pace:
         self._tokens = 1.0
         self._since = now
         self._second = now
-        self._taken = 0
-        self._taken_before: int | None = None
+        self._taken = self._taken_before = 0
+        self._waited = self._waited_before = False
         self._throttled_at = now - SECOND
 
     @property
@@ -49,6 +49,7 @@ class Pace:
         if self._tokens >= 1.0:
             self._tokens -= 1.0
             return 0.0
+        self._waited = True
         return (1.0 - self._tokens) / rate
 
     def taken(self, now: float, n: int) -> None:
@@ -63,25 +64,26 @@ class Pace:
             return  # answers to what was already on its way say nothing new
         took = self._took(now)
         self._learnt = max(RATE_MIN, min(took, self.rate * LESS) if self.rate else took)
-        self._step = STEP_MAX if self._taken_before is None else STEP_MIN  # a guess, or a measure
+        self._step = STEP_MIN if self._waited_before else STEP_MAX  # a measure, or a guess
         self._throttled_at = now
         self._tokens = 0.0
         self._since = now
 
     def _took(self, now: float) -> float:
-        """What the carrier took a second, lately."""
+        """What the carrier took a second, lately. Where we were not held back it may take more than that."""
         current = max(now - self._second, MEASURED_SECONDS_MIN)
-        if self._taken_before is None:
-            return self._taken / current
-        return (self._taken_before + self._taken) / (SECOND + current)
+        if self._waited_before:
+            return (self._taken_before + self._taken) / (SECOND + current)
+        return max(self._taken_before, self._taken / current)
 
     def _tick(self, now: float) -> None:
         """Once a second: remember what was taken, and probe upward unless just throttled."""
         passed = now - self._second
         if passed < SECOND:
             return
-        self._taken_before = self._taken if passed < 2 * SECOND else None
-        self._taken = 0
+        whole = passed < 2 * SECOND
+        self._taken_before, self._waited_before = (self._taken, self._waited) if whole else (0, False)
+        self._taken, self._waited = 0, False
         self._second = now
         if self._learnt is not None and now - self._throttled_at >= SECOND:
             self._learnt += max(1.0, self._learnt * self._step)
