@@ -113,7 +113,7 @@ class Outbox:
 
     def again(self, item: Item, part: int) -> None:
         """A part did not go out after all: it is the next one of its priority."""
-        if not item.over and item.run.id in self._runs:
+        if not item.over and self._is_ours(item):
             self._ready[item.run.priority].appendleft((item, part))
 
     def taken(self, item: Item, part: int, ref: str) -> None:
@@ -134,12 +134,17 @@ class Outbox:
 
     def _end(self, item: Item) -> None:
         item.over = True
-        left = self._left.get(item.run.id)
-        if left == 1:
+        if not self._is_ours(item):
+            return
+        self._left[item.run.id] -= 1
+        if self._left[item.run.id] == 0:
             self._outcomes().finished.append(item.run.id)
             del self._left[item.run.id], self._runs[item.run.id]
-        elif left is not None:
-            self._left[item.run.id] = left - 1
+
+    def _is_ours(self, item: Item) -> bool:
+        """Whether its run is still leased as it was then: a run that was given back may have come again, and its
+        messages with it; what is left of the first time must not be counted into the second."""
+        return self._runs.get(item.run.id) is item.run
 
     def drop(self, runs: set[int]) -> None:
         """Forget runs that are somebody else's now."""
