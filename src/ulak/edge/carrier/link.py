@@ -58,7 +58,7 @@ class Link:
             carrier.id,
             gather_seconds=config.flush_ms / 1000,
             parts_max=max(1, carrier.window_max // 2),
-            written=self._pump,
+            written=self._written,
         )
         self._outbox = Outbox(carrier.style, self._recorder.outcomes)
         self._lease = uuid4()
@@ -273,7 +273,7 @@ class Link:
         An answered submit keeps its place in the window until it is written down: so no more than a window
         goes out twice, whenever this process dies.
         """
-        client, at = self._client, datetime.now(UTC)
+        client, at, moved = self._client, datetime.now(UTC), False
         while client and client.free > self._recorder.unwritten and not self._held_back():
             entry = self._outbox.next()
             if entry is None:
@@ -281,17 +281,24 @@ class Link:
             item, part = entry
             if item.expired(at):
                 self._outbox.refused(item)
+                moved = True
                 continue
             wait = self._pace.take(self._clock())
             if wait:
                 self._outbox.again(item, part)
                 self._pump_in(wait)
-                return
+                break
             client.submit(_submit(item, part), entry)
-        if self._outbox.lined_up < self.carrier.window_max:
+            moved = True
+        if moved and self._outbox.lined_up < self.carrier.window_max:
             self._hungry.set()
         if client:
             metrics.WINDOW.labels(self._label).set(client.outstanding)
+
+    def _written(self) -> None:
+        """The recorder has room again, and so may the window."""
+        self._hungry.set()
+        self._pump()
 
     def _held_back(self) -> bool:
         return self._recorder.clogged or self._stopping.is_set()
