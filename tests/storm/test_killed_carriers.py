@@ -65,7 +65,8 @@ def test_every_message_ends_once_however_often_the_links_die(
             assert counters["repeats"] <= KILLS * WINDOW
         else:
             assert counters["repeats"] == 0
-            assert counters["distinct"] >= MESSAGES - KILLS * WINDOW
+            # in doubt are the window in flight, and the next one that was marked meanwhile
+            assert counters["distinct"] >= MESSAGES - KILLS * 2 * WINDOW
 
 
 def send_all(client: httpx.Client, service: str, chance: random.Random) -> int:

@@ -35,4 +35,5 @@ def test_the_quick_bench_measures_everything() -> None:
     } <= set(measured)
     for figure in measured.values():
         assert len(figure["values"]) == document["scale"]["rounds"] == 1
-        assert figure["middle"] > 0
+        # a short bulk costs less than the clock's tick
+        assert figure["middle"] > 0 or figure["what"] == "CPU: bulk, accepted only"

@@ -238,9 +238,8 @@ class Link:
 
     async def _mark_more(self) -> bool:
         """Let messages that must not go twice go, a window at a time, after writing down that they may have."""
-        if self._outbox.lined_up >= self.carrier.window_max:
-            return False
-        items = self._outbox.to_mark(self.carrier.window_max)
+        room = self.carrier.window_max - self._outbox.lined_up
+        items = self._outbox.to_mark(room) if 2 * room >= self.carrier.window_max else []
         if not items:
             return False
         marks = {item.run.id: item.due.position + 1 for item in items}  # positions rise within a run
