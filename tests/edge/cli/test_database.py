@@ -196,6 +196,11 @@ BLOCKED: Final = """
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
 
+def heed_ctrl_c() -> None:
+    """As in a terminal: a shell that started the tests in the background made everything below it deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 async def stopped_by(number: signal.Signals, db: Database, dsn: str) -> tuple[int, str, str]:
     """A command that waits for a lock gets this signal: its exit code, its stdout, its stderr."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ULAK_")}
@@ -206,6 +211,7 @@ async def stopped_by(number: signal.Signals, db: Database, dsn: str) -> tuple[in
             env=environment | {"ULAK_DATABASE_URL": dsn},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=heed_ctrl_c,
         )
         try:
             async with asyncio.timeout(30):
