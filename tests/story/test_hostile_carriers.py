@@ -55,7 +55,9 @@ def test_every_message_ends_once_and_is_paid_for_once(ulak: Installation, profil
     assert total["nOfFailed"] == total["nOfRefunded"] == failed
     assert Decimal(ulak.balance(user=user)) == CREDIT - MESSAGES + failed
     assert counters["repeats"] <= WINDOW * counters["dropped"]
-    assert counters["distinct"] + counters["refused"] >= MESSAGES
+    assert counters["distinct"] + failed >= MESSAGES  # what reached no carrier failed, and was paid back
+    if not counters["dropped"]:
+        assert counters["distinct"] + counters["refused"] >= MESSAGES
     ulak.cli("audit")
     print(
         f"\n| {profile} | {MESSAGES} | {statuses['sent']} | {failed} | {total['nOfRefunded']} "
