@@ -157,7 +157,7 @@ async def set_service(
 ) -> services.Service:
     """Change what is not None of price, billing, refund_on, unsure, sender, validity_minutes, foreign_numbers,
     state and the carrier. An empty sender takes the header away. What was accepted before keeps its terms."""
-    changed = {key: value for key, value in changes.items() if value is not None}
+    changed = _given(changes)
     if "sender" in changed:
         changed["sender"] = sender.parse_header(changed["sender"]) if changed["sender"] else None
     async with db.transaction() as tx:
