@@ -11,6 +11,8 @@ from ulak.base.db import Database
 from ulak.rules.status import Status
 from ulak.store.everyone import PROOFS
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["world"]  # the fixture
 
 

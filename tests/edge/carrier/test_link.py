@@ -2,9 +2,13 @@
 
 import asyncio
 
+import pytest
+
 from tests.edge.carrier.conftest import Bench
 from ulak.rules.status import Status
 from ulak.store import queue
+
+pytestmark = pytest.mark.slow
 
 
 async def test_an_idle_link_leaves_the_database_alone(bench: Bench, monkeypatch) -> None:  # type: ignore[no-untyped-def]

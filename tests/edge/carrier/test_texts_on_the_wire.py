@@ -9,6 +9,8 @@ from ulak.rules import segments
 from ulak.rules.segments import Style
 from ulak.rules.status import Status
 
+pytestmark = pytest.mark.slow
+
 SHORT = "Kod: 4711"
 LONG = (
     "Sayın müşterimiz, kargonuz şubemize ulaştı; on gün içinde alabilirsiniz. İyi günler dileriz, Şişli şubesi. "
