@@ -1,4 +1,4 @@
-"""The customer's side of a bind: a transceiver over TCP or TLS.
+"""The customer's side of a bind: transceiver, transmitter or receiver, over TCP or TLS.
 
 `Client.bind` connects and binds; from then on everything that arrives is told to the owner in batches, one for
 each piece read from the socket. Submits of one turn of the event loop are written together. The bind ends once:
@@ -10,12 +10,14 @@ import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from smpp.codec import encode
 from smpp.pdu import (
     AlertNotification,
+    BindReceiver,
     BindTransceiver,
+    BindTransmitter,
     DataSm,
     DataSmResp,
     DeliverSm,
@@ -33,6 +35,13 @@ from smpp.wire import Wire
 
 LEAVE_SECONDS: Final = 2.0
 UNBOUND: Final = "unbound"
+
+Mode = Literal["transceiver", "transmitter", "receiver"]
+_BINDS: Final[dict[Mode, type[BindTransceiver | BindTransmitter | BindReceiver]]] = {
+    "transceiver": BindTransceiver,
+    "transmitter": BindTransmitter,
+    "receiver": BindReceiver,
+}
 
 
 class BindRefused(Exception):
@@ -86,6 +95,34 @@ class ClientOptions:
     connect_seconds: float = 10.0
     tls: ssl.SSLContext | None = None
     deliveries_max: int = 10_000
+    mode: Mode = "transceiver"
+
+
+def tls_context(*, verify: bool = True, ca: str | None = None) -> ssl.SSLContext:
+    """What `ClientOptions.tls` takes: TLS 1.2 at least; certificate and host name are checked, unless told not to.
+
+    `ca` is the PEM text of the authorities to trust instead of the system's; a text that holds none, or one that
+    is broken, is a `ValueError`, also where nothing is verified.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if ca is None:
+        context.load_default_certs()
+        return context
+    try:
+        context.load_verify_locations(
+            cadata=ca.encode("ascii", "replace").decode()
+        )  # remarks may be in any script
+    except (ssl.SSLError, ValueError) as error:
+        raise ValueError(
+            "The authorities to trust are no certificates in PEM: "
+            'give the whole text, from "-----BEGIN CERTIFICATE-----" to "-----END CERTIFICATE-----".'
+        ) from error
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # carriers hand out intermediates, or their own
+    return context
 
 
 class _Binding:
@@ -144,7 +181,8 @@ class Client(Wire):
 
     def _bind(self) -> "asyncio.Future[int]":
         its = self._options
-        bind = BindTransceiver(system_id=its.system_id, password=its.password, system_type=its.system_type)
+        kind = _BINDS[its.mode]
+        bind = kind(system_id=its.system_id, password=its.password, system_type=its.system_type)
         self.send(self._session.request(bind, _Binding, self._loop.time()))
         return self._binding
 
@@ -164,8 +202,10 @@ class Client(Wire):
 
     @property
     def free(self) -> int:
-        """How many submits may go out now."""
+        """How many submits may go out now; as a receiver none, ever."""
         if not self._bound or self._paused or self._leaving or not self.open:
+            return 0
+        if self._options.mode == "receiver":
             return 0
         return self._session.free
 
@@ -180,7 +220,7 @@ class Client(Wire):
         A message that does not fit SMPP is a `ValueError`; nothing was sent then.
         """
         if self.free <= 0:
-            raise RuntimeError("the window is full, or the bind is over")
+            raise RuntimeError("the window is full, the bind is over, or it is a receiver's")
         self.send(self._session.request(pdu, token, self._loop.time()))
 
     def acknowledge(self, sequences: Sequence[int], status: int = 0) -> None:

@@ -7,6 +7,8 @@ repeats. Each named profile does one thing that carriers are known for; `hell` d
 from dataclasses import dataclass, fields
 from typing import Final
 
+from smpp.pdu import Status
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -14,11 +16,11 @@ class Profile:
 
     `drop_every` and `garbage_every` are the mean number of submits between two of them; a connection that is
     dropped takes with it the answers of what was just taken. `refused` submits get a vendor's own status for good,
-    `busy` ones RSYSERR. Of the receipts, `early` ones come before the answer, `late` ones `late_ms` later,
-    `repeated` ones twice, `contradicted` ones twice with another state; `odd` ones are written as no standard has
-    it, `bare` ones have parameters and no text, `by_data_sm` ones come as data_sm; `intermediate` ones have an
-    ENROUTE before them, `strange` ones one for an id nobody knows. `hex_ids`: hexadecimal in answers, decimal in
-    receipts.
+    `busy` ones RSYSERR; with an `answer`, a command_status, every submit gets that. Of the receipts, `early` ones
+    come before the answer, `late` ones `late_ms` later, `repeated` ones twice, `contradicted` ones twice with
+    another state; `odd` ones are written as no standard has it, `bare` ones have parameters and no text,
+    `by_data_sm` ones come as data_sm; `intermediate` ones have an ENROUTE before them, `strange` ones one for an id
+    nobody knows. `hex_ids`: hexadecimal in answers, decimal in receipts.
     """
 
     throttle: int = 0
@@ -27,6 +29,7 @@ class Profile:
     garbage_every: int = 0
     refused: float = 0
     busy: float = 0
+    answer: int = 0
     early: float = 0
     late: float = 0
     late_ms: float = 1500
@@ -49,6 +52,7 @@ PROFILES: Final[dict[str, Profile]] = {
     "dropping": Profile(drop_every=150),
     "garbage": Profile(garbage_every=150),
     "vendor-errors": Profile(refused=10),
+    "refusing": Profile(answer=Status.RINVSRCADR),
     "busy": Profile(busy=10),
     "early": Profile(early=100),
     "late": Profile(late=50),
@@ -60,12 +64,12 @@ PROFILES: Final[dict[str, Profile]] = {
 
 
 def _all_at_once() -> Profile:
-    """Everything that the others do."""
+    """Everything that the others do, but for refusing everything: nothing else would happen then."""
     worst = {
         field.name: value
         for profile in PROFILES.values()
         for field in fields(profile)
-        if (value := getattr(profile, field.name)) != field.default
+        if field.name != "answer" and (value := getattr(profile, field.name)) != field.default
     }
     return Profile(**worst | {"early": 30.0, "late": 20.0})
 

@@ -209,7 +209,16 @@ class Server:
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen; returns the port."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Peer(self), host, port, ssl=self.options.tls)
+        tls = self.options.tls
+        self._server = await loop.create_server(
+            lambda: Peer(self),
+            host,
+            port,
+            ssl=tls,
+            ssl_handshake_timeout=self.options.bind_seconds
+            if tls
+            else None,  # there is no peer before its end
+        )
         found: int = self._server.sockets[0].getsockname()[1]
         return found
 

@@ -2,14 +2,16 @@
 
 It answers at once, sends a receipt for the share it is told, reports some numbers as undelivered or expired, and
 throttles above a rate; with a `Profile` it misbehaves as carriers do. With the same seed the same messages meet the
-same fate; message ids differ between runs, as a real carrier's do. A receipt that was not acknowledged when its
-connection died is sent again on the next one.
+same fate; message ids differ between runs, as a real carrier's do. A receipt goes to any peer that may receive and
+bears the name of the one that submitted, or waits for one; one that was not acknowledged when its connection died is
+sent again on the next.
 """
 
 import asyncio
 import random
+import ssl
 import time
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -31,7 +33,11 @@ VENDOR_STATUS: Final = 0x0401
 
 @dataclass(frozen=True, slots=True)
 class SimulatorOptions:
-    """How the carrier behaves: shares in percent, times in milliseconds, `throttle` in submits a second."""
+    """How the carrier behaves: shares in percent, times in milliseconds, `throttle` in submits a second.
+
+    With an `answer`, a command_status, every submit gets that, whatever else is said here; 0 takes them all. A
+    `bind_status` that is not 0 refuses every bind.
+    """
 
     receipts: float = 100.0
     delay_ms: float = 100.0
@@ -43,14 +49,19 @@ class SimulatorOptions:
     password: str | None = None
     keep: bool = False
     profile: Profile = POLITE
+    answer: int | None = None
+    tls: ssl.SSLContext | None = None
+    bind_status: int = 0
 
 
 @dataclass(slots=True)
 class Counters:
     """What happened so far. `distinct` (destination, text) pairs were taken, `repeats` of them again.
 
-    `receipts`, and what they say, count once each; `resent` those that had to go out again. A hostile profile
-    also counts submits it `refused`, connections it `dropped`, and receipts `extra` to those it owed.
+    `receipts`, and what they say, count once each; `resent` those that had to go out again. `refused` are submits
+    answered with a status for good. A hostile profile also counts connections it `dropped`, and receipts `extra` to
+    those it owed. `connections_max` binds were open at the same time, and `submits_per_second_max` submits came
+    within one second of the clock.
     """
 
     binds: int = 0
@@ -68,6 +79,8 @@ class Counters:
     refused: int = 0
     dropped: int = 0
     extra: int = 0
+    connections_max: int = 0
+    submits_per_second_max: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,7 @@ class Received:
 class _Pending:
     """A receipt that waits for its time, or for its acknowledgement."""
 
+    system_id: str
     message_id: str
     state: State
     due: float
@@ -106,15 +120,18 @@ class Simulator:
         self._mischief = random.Random(
             self.options.seed + 1
         )  # its own, so that fates don't depend on the profile
-        self._server = Server(self, ServerOptions(system_id="simulator"))
+        self._server = Server(self, ServerOptions(system_id="simulator", tls=self.options.tls))
         self._next_id = time.time_ns() // 1_000_000 % 10_000_000 * 1_000_000
         self._due: deque[_Pending] = deque()  # in the order of their time, because the delay is one
-        self._ready: deque[_Pending] = deque()
-        self._peers: list[Peer] = []
+        self._ready: defaultdict[str, deque[_Pending]] = defaultdict(deque)  # by whom they are for
+        self._peers: defaultdict[str, list[Peer]] = defaultdict(list)  # who may receive, by name
+        self._bound = 0
         self._timer: asyncio.TimerHandle | None = None
         self._seen: set[int] = set()
         self._tokens = 0.0
         self._since = 0.0
+        self._second = 0
+        self._in_second = 0
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen; returns the port."""
@@ -137,6 +154,8 @@ class Simulator:
 
     def bind(self, system_id: str, password: str) -> int:
         """Let in whoever knows the name and the password, or anybody where there are none."""
+        if self.options.bind_status:
+            return self.options.bind_status
         if self.options.system_id not in (None, system_id):
             return Status.RINVSYSID
         return Status.RINVPASWD if self.options.password not in (None, password) else Status.ROK
@@ -144,9 +163,11 @@ class Simulator:
     def bound(self, peer: Peer) -> None:
         """A customer is there."""
         self.counters.binds += 1
+        self._bound += 1
+        self.counters.connections_max = max(self.counters.connections_max, self._bound)
         if peer.may_receive:
-            self._peers.append(peer)
-            self._send()
+            self._peers[peer.system_id].append(peer)
+            self._send(peer.system_id)
 
     def submitted(self, peer: Peer, requests: list[Request]) -> None:
         """Take messages, or throttle them."""
@@ -156,9 +177,9 @@ class Simulator:
             pdu = request.pdu
             assert isinstance(pdu, SubmitSm | DataSm)
             kind = SubmitSmResp if isinstance(pdu, SubmitSm) else DataSmResp
-            self.counters.submits += 1
+            self._came(now)
             status = self._status(now)
-            message_id = "" if status else self._take(pdu, now, at)
+            message_id = "" if status else self._take(peer.system_id, pdu, now, at)
             answers.setdefault(status, []).append((request.sequence, kind(message_id)))
             if self._breaks(peer):
                 return  # the answers so far are lost too
@@ -172,9 +193,22 @@ class Simulator:
         for status, pairs in answers.items():
             peer.answer_all(pairs, status)
 
+    def _came(self, now: float) -> None:
+        """Count a submit, and how many there are in this second."""
+        self.counters.submits += 1
+        if int(now) != self._second:
+            self._second, self._in_second = int(now), 0
+        self._in_second += 1
+        self.counters.submits_per_second_max = max(self.counters.submits_per_second_max, self._in_second)
+
     def _status(self, now: float) -> int:
         """What a submit is answered with."""
         its = self.options.profile
+        answer = its.answer if self.options.answer is None else self.options.answer
+        if answer:
+            self.counters.refused += 1
+        if answer or self.options.answer == 0:
+            return answer
         if not self._may_pass(now):
             self.counters.throttled += 1
             return Status.RTHROTTLED
@@ -208,18 +242,20 @@ class Simulator:
             elif token.owed:
                 self.counters.acknowledged += 1
                 self._say_more(token)
-        self._send()
+        self._send(peer.system_id)
 
     def lost(self, peer: Peer, unanswered: list[object]) -> None:
         """A customer is gone; what they did not acknowledge goes to the next one."""
-        if peer in self._peers:
-            self._peers.remove(peer)
-        self._ready.extendleft(token for token in reversed(unanswered) if isinstance(token, _Pending))
-        self._send()
+        self._bound -= 1
+        receiving, ready = self._peers[peer.system_id], self._ready[peer.system_id]
+        if peer in receiving:
+            receiving.remove(peer)
+        ready.extendleft(token for token in reversed(unanswered) if isinstance(token, _Pending))
+        self._send(peer.system_id)
 
     def _again(self, pending: _Pending) -> None:
-        self._ready.append(pending)
-        self._send()
+        self._ready[pending.system_id].append(pending)
+        self._send(pending.system_id)
 
     # what it does
 
@@ -235,7 +271,7 @@ class Simulator:
         self._tokens -= 1.0
         return True
 
-    def _take(self, pdu: SubmitSm | DataSm, now: float, at: datetime) -> str:
+    def _take(self, system_id: str, pdu: SubmitSm | DataSm, now: float, at: datetime) -> str:
         number, self._next_id = self._next_id, self._next_id + 1
         its = self.options.profile
         message_id = f"{number:X}" if its.hex_ids else f"{number:013d}"
@@ -246,7 +282,8 @@ class Simulator:
             destination = pdu.dest_addr_ton, pdu.dest_addr_npi, pdu.destination_addr
             due = now + self.options.delay_ms / 1000
             receipted = f"{number:d}" if its.hex_ids else message_id
-            pending = _Pending(receipted, self._fate(pdu.destination_addr), due, at, source, destination)
+            fate = self._fate(pdu.destination_addr)
+            pending = _Pending(system_id, receipted, fate, due, at, source, destination)
             if self._happens(its.early):
                 self._again(pending)  # in the same turn as the answer, and before it
             elif self._happens(its.late):
@@ -285,18 +322,21 @@ class Simulator:
         self._timer = None
         now = self._loop.time()
         while self._due and self._due[0].due <= now:
-            self._ready.append(self._due.popleft())
+            pending = self._due.popleft()
+            self._ready[pending.system_id].append(pending)
         if self._due:
             self._wake_at(max(self._due[0].due, now + 0.005))
-        self._send()
+        for system_id in self._ready:
+            self._send(system_id)
 
-    def _send(self) -> None:
-        """Send what is ready, as far as the windows of those who are there allow, in turns."""
-        while self._ready:
-            peer = max(self._peers, key=lambda one: one.free, default=None)
+    def _send(self, system_id: str) -> None:
+        """Send what is ready for somebody, as far as the windows of those who are there allow, in turns."""
+        ready, peers = self._ready[system_id], self._peers[system_id]
+        while ready:
+            peer = max(peers, key=lambda one: one.free, default=None)
             if peer is None or not peer.free:
                 return
-            pending = self._ready.popleft()
+            pending = ready.popleft()
             if pending.owed and not pending.sent:
                 self._say_before(pending)
             peer.deliver(self._written(pending), pending)
@@ -304,11 +344,11 @@ class Simulator:
 
     def _say_before(self, pending: _Pending) -> None:
         """What nobody asked for, before a receipt: that it is on its way, and something for an id nobody knows."""
-        its = self.options.profile
+        its, ready = self.options.profile, self._ready[pending.system_id]
         if self._happens(its.intermediate):
-            self._ready.append(replace(pending, state=State.ENROUTE, owed=False, intermediate=True))
+            ready.append(replace(pending, state=State.ENROUTE, owed=False, intermediate=True))
         if self._happens(its.strange):
-            self._ready.append(replace(pending, message_id=f"X{pending.message_id}", owed=False))
+            ready.append(replace(pending, message_id=f"X{pending.message_id}", owed=False))
 
     def _say_more(self, pending: _Pending) -> None:
         """The same again after a receipt, or the opposite."""

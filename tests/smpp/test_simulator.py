@@ -2,12 +2,15 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from smpp.client import Client
+from smpp.client import BindRefused, Client
+from smpp.pair import Pair
 from smpp.pdu import Status, SubmitSm
+from smpp.profiles import PROFILES
 from smpp.receipt import State, parse
 from smpp.simulator import Simulator, SimulatorOptions
 from tests.smpp.ends import Customer, until, where
@@ -156,3 +159,114 @@ async def test_name_and_password_where_they_are_asked_for() -> None:
     assert simulator.bind("ulak", "secret") == Status.RINVPASWD
     assert simulator.bind("ulak", "other") == 0
     await asyncio.sleep(0)
+
+
+async def test_a_status_for_every_submit() -> None:
+    customer, simulator = await play([message(n) for n in range(20)], answer=0x0B, throttle=1)
+
+    assert {answer.status for answer in customer.answers} == {0x0B}
+    counters = simulator.counters
+    assert (counters.submits, counters.refused, counters.taken, counters.throttled) == (20, 20, 0, 0)
+
+
+async def test_a_refusing_carrier() -> None:
+    customer, simulator = await play([message(n) for n in range(20)], profile=PROFILES["refusing"])
+
+    assert {answer.status for answer in customer.answers} == {Status.RINVSRCADR}
+    assert (simulator.counters.refused, simulator.counters.taken) == (20, 0)
+
+
+async def test_an_answer_of_zero_takes_what_a_profile_would_refuse() -> None:
+    _, simulator = await play([message(n) for n in range(20)], profile=PROFILES["refusing"], answer=0)
+
+    assert (simulator.counters.refused, simulator.counters.taken) == (0, 20)
+
+
+def test_a_carrier_from_hell_does_not_refuse_everything() -> None:
+    names = list(PROFILES)
+
+    assert PROFILES["hell"].answer == 0
+    assert names.index("refusing") == names.index("vendor-errors") + 1
+    assert names[-1] == "hell"
+
+
+async def test_every_bind_can_be_refused() -> None:
+    simulator = Simulator(SimulatorOptions(bind_status=Status.RBINDFAIL))
+    port = await simulator.start()
+    with pytest.raises(BindRefused) as refused:
+        await Client.bind(where(port), Customer())
+    await simulator.stop()
+
+    assert refused.value.status == Status.RBINDFAIL
+    assert (simulator.counters.binds, simulator.counters.connections_max) == (0, 0)
+
+
+async def test_the_most_binds_at_the_same_time_are_counted() -> None:
+    simulator = Simulator()
+    port = await simulator.start()
+    for at_once in (3, 1, 2):
+        customers = [Customer() for _ in range(at_once)]
+        for customer in customers:
+            await (await Client.bind(where(port, mode="transmitter"), customer)).unbind(1)
+        clients = [await Client.bind(where(port, mode="transmitter"), customer) for customer in customers]
+        for client in clients:
+            await client.unbind(1)
+        await until(lambda: not simulator._server.peers, "the ends")
+    await simulator.stop()
+
+    assert (simulator.counters.connections_max, simulator.counters.binds) == (3, 12)
+
+
+def test_the_most_submits_of_a_second_are_counted() -> None:
+    simulator = Simulator()
+    for second, submits in ((7, 3), (8, 5), (11, 2)):
+        for n in range(submits):
+            simulator._came(second + n / 10)
+
+    assert (simulator.counters.submits_per_second_max, simulator.counters.submits) == (5, 10)
+
+
+async def test_submits_of_a_second_on_the_wire() -> None:
+    _, simulator = await play([message(n) for n in range(100)], throttle=20, receipts=0.0)
+
+    assert 50 <= simulator.counters.submits_per_second_max <= 100, (
+        "throttled ones too; in two seconds at most"
+    )
+
+
+async def test_a_pair_gets_its_receipts() -> None:
+    simulator, customer = Simulator(SimulatorOptions(delay_ms=1)), Customer()
+    pair = await Pair.bind(where(await simulator.start()), customer)
+    for n in range(50):
+        pair.submit(message(n), n)
+    await until(lambda: len(customer.deliveries) == 50, "all receipts")
+    pair.acknowledge([delivery.sequence for delivery in customer.deliveries])
+    await until(lambda: simulator.counters.acknowledged == 50, "all acknowledged")
+    await pair.unbind(1)
+    await simulator.stop()
+
+    assert set(fates(customer)) == {answer.message_id for answer in customer.answers}
+
+
+async def test_receipts_wait_for_somebody_of_that_name_who_may_receive() -> None:
+    simulator, sending, other, receiving = (
+        Simulator(SimulatorOptions(delay_ms=1)),
+        *(Customer() for _ in "123"),
+    )
+    port = await simulator.start()
+    transmitter = await Client.bind(where(port, mode="transmitter"), sending)
+    stranger = await Client.bind(replace(where(port), system_id="other"), other)
+    for n in range(10):
+        transmitter.submit(message(n), n)
+    await until(lambda: len(simulator._ready["ulak"]) == 10, "ten receipts that wait")
+    await transmitter.unbind(1)
+    receiver = await Client.bind(where(port, mode="receiver"), receiving)
+    await until(lambda: len(receiving.deliveries) == 10, "all receipts")
+    receiver.acknowledge([delivery.sequence for delivery in receiving.deliveries])
+    await until(lambda: simulator.counters.acknowledged == 10, "all acknowledged")
+    for client in (stranger, receiver):
+        await client.unbind(1)
+    await simulator.stop()
+
+    assert other.deliveries == []
+    assert set(fates(receiving)) == {answer.message_id for answer in sending.answers}

@@ -2,8 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -19,7 +17,7 @@ from smpp.pdu import (
     SubmitSm,
     SubmitSmResp,
 )
-from tests.smpp.ends import Carrier, Customer, bound, listening, until, where
+from tests.smpp.ends import Carrier, Customer, bound, connected, listening, speaking, until, where
 
 
 async def test_bind_submit_answer() -> None:
@@ -289,26 +287,6 @@ async def test_ten_thousand_messages_come_back_in_order() -> None:
 
     assert [answer.token for answer in customer.answers] == list(range(10_000))
     assert [answer.message_id for answer in customer.answers[-1:]] == ["m10000"]
-
-
-@asynccontextmanager
-async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A customer without our client."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-
-
-@asynccontextmanager
-async def speaking(protocol: Callable[[], asyncio.Protocol]) -> AsyncIterator[int]:
-    """A carrier without our server; yields its port."""
-    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
 
 
 class Rude(asyncio.Protocol):

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import signal
+import ssl
 import sys
 from dataclasses import asdict, replace
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -13,6 +15,8 @@ from smpp.profiles import PROFILES
 from ulak.base import logs
 from ulak.base.config import Config
 from ulak.edge.cli.session import Json, answer, attempt, config, fail, opened
+
+STATUS_MAX: Final = 0xFFFFFFFF
 
 
 def register(app: typer.Typer) -> None:
@@ -143,6 +147,35 @@ def _print_proofs(proofs: list[dict[str, Any]]) -> None:
             console.print(f"      {where}: written {found['written']}, computed {found['computed']}")
 
 
+def _status(text: str) -> int:
+    """A command_status as people write it."""
+    try:
+        status = int(text, 16 if text[:2].lower() == "0x" else 10)
+    except ValueError:
+        status = 0
+    if not 0 < status <= STATUS_MAX:
+        raise typer.BadParameter(
+            f"{text!r} is no status: give a number from 1 to 0xFFFFFFFF, like 10 or 0x0A."
+        )
+    return status
+
+
+def _tls(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """What a carrier with this certificate listens with; without one, nothing."""
+    if cert is None and key is None:
+        return None
+    if cert is None or key is None:
+        raise typer.BadParameter("Give --tls-cert and --tls-key together.")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(cert, key, password=lambda: "")  # never ask at the terminal
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(
+            f"{cert} and {key} are no certificate with its key, both in PEM and without a passphrase."
+        ) from error
+    return context
+
+
 def simulate_carrier(
     port: Annotated[int, typer.Option(help="Listen on this port of 127.0.0.1; 0 takes a free one.")] = 2775,
     receipts: Annotated[
@@ -158,12 +191,40 @@ def simulate_carrier(
     profile: Annotated[
         str, typer.Option(metavar="NAME", help=f"How it misbehaves: {', '.join(PROFILES)}.")
     ] = "polite",
+    system_id: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Let in only who binds with this name.")
+    ] = None,
+    password: Annotated[str | None, typer.Option(help="Let in only who binds with this password.")] = None,
+    status: Annotated[
+        int | None,
+        typer.Option(
+            "--answer", parser=_status, metavar="0xNN", help="Refuse every message with this status."
+        ),
+    ] = None,
+    bind_status: Annotated[
+        int | None,
+        typer.Option(
+            "--refuse-bind", parser=_status, metavar="0xNN", help="Refuse every bind with this status."
+        ),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, metavar="FILE", help="Speak TLS, with this certificate (PEM)."
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, metavar="FILE", help="The certificate's key (PEM)."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Be a carrier for tests: take messages over SMPP, send receipts, until Ctrl-C.
 
     Numbers ending in 0901 are reported undelivered, in 0902 expired. What happened is counted and told at the end;
-    with --json where it listens on stdout, the counters on stderr.
+    with --json where it listens on stdout, the counters on stderr. Anybody may bind unless --system-id, --password
+    or --refuse-bind say otherwise, as transceiver or as transmitter and receiver; receipts go to the name that
+    submitted. A status is decimal or hexadecimal.
 
     Example: ulak simulate-carrier --undelivered 8 --expired 4
     """
@@ -174,7 +235,18 @@ def simulate_carrier(
     if profile not in PROFILES:
         raise typer.BadParameter(f"Choose from {', '.join(PROFILES)}.", param_hint="--profile")
     options = SimulatorOptions(
-        receipts, delay_ms, undelivered, expired, throttle, seed, profile=PROFILES[profile]
+        receipts=receipts,
+        delay_ms=delay_ms,
+        undelivered=undelivered,
+        expired=expired,
+        throttle=throttle,
+        seed=seed,
+        system_id=system_id,
+        password=password,
+        profile=PROFILES[profile],
+        answer=status,
+        tls=_tls(tls_cert, tls_key),
+        bind_status=bind_status or 0,
     )
     attempt(lambda: uvloop.run(_simulate(Simulator(options), port, json_)))
 
