@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from ulak.admin import accounts, catalogue, groups
+from ulak.admin import accounts, carriers, catalogue, groups
 from ulak.base.db import Database
 
 USD: Final = 1_000_000
@@ -33,7 +33,7 @@ async def found(db: Database) -> None:
 async def carrier(db: Database, name: str, **options: Any) -> None:
     """A carrier; `options` over what it has otherwise."""
     values: dict[str, Any] = {"host": "127.0.0.1", "port": 2775, "system_id": "ulak", "password": "secret"}
-    await catalogue.create_carrier(db, BY, name, **(values | options))
+    await carriers.create(db, BY, name, **(values | options))
 
 
 async def service(db: Database, name: str, **options: Any) -> None:
@@ -42,7 +42,7 @@ async def service(db: Database, name: str, **options: Any) -> None:
         "installation_currency": "USD",
         "currency": "USD",
         "price": USD,
-        "carrier": "main",
+        "route": ["main"],
     }
     await catalogue.create_service(db, BY, name, **(values | options))
 

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from tests.admin import BY, ORG, SERVICE, USD, actions, carrier, found, held, rows, service, value
-from ulak.admin import accounts, catalogue
+from ulak.admin import accounts, carriers, catalogue
 from ulak.base.db import Database
 from ulak.rules.refusal import Code, Refused
+from ulak.rules.route import Written
+from ulak.store.carriers import Carrier
 
 
 @pytest.fixture
@@ -22,6 +24,11 @@ async def code_of(work: Any) -> Code:
         await work
     assert refusal.value.message.endswith(".")
     return refusal.value.code
+
+
+async def every_carrier(house: Database) -> list[Carrier]:
+    """The carriers there are."""
+    return [standing.carrier for standing in await carriers.listed(house)]
 
 
 # --- carriers
@@ -45,7 +52,7 @@ async def test_what_a_carrier_may_be(house: Database) -> None:
     for n, options in enumerate(CARRIERS):
         await carrier(house, f"other {n}", **options)
 
-        made = (await catalogue.list_carriers(house))[-1]
+        made = (await every_carrier(house))[-1]
         assert {name: getattr(made, name) for name in options} == options
 
 
@@ -67,13 +74,13 @@ NO_CARRIERS: list[dict[str, Any]] = [
 
 
 async def test_what_a_carrier_may_not_be(house: Database) -> None:
-    before, done = await catalogue.list_carriers(house), await actions(house)
+    before, done = await every_carrier(house), await actions(house)
 
     for options in NO_CARRIERS:
         assert await code_of(carrier(house, "other", **options)) == Code.INVALID_VALUE
-        assert await code_of(catalogue.set_carrier(house, BY, "main", **options)) == Code.INVALID_VALUE
+        assert await code_of(carriers.change(house, BY, "main", **options)) == Code.INVALID_VALUE
 
-    assert await catalogue.list_carriers(house) == before
+    assert await every_carrier(house) == before
     assert await actions(house) == done
 
 
@@ -86,14 +93,14 @@ async def test_what_nothing_may_be_called(house: Database) -> None:
 async def test_a_name_is_taken_whatever_its_case(house: Database) -> None:
     assert await code_of(carrier(house, "MAIN")) == Code.ALREADY_EXISTS
     assert await code_of(service(house, SERVICE.lower())) == Code.ALREADY_EXISTS
-    assert (await catalogue.set_carrier(house, BY, "Main", port=7)).name == "main"
-    assert (await catalogue.set_service(house, BY, SERVICE.upper(), price=7)).name == SERVICE
+    assert (await carriers.change(house, BY, "Main", port=7)).name == "main"
+    assert (await catalogue.set_service(house, BY, SERVICE.upper(), price=7)).service.name == SERVICE
 
 
 async def test_changing_one_setting_leaves_the_others(house: Database) -> None:
-    [before] = await catalogue.list_carriers(house)
+    [before] = await every_carrier(house)
 
-    after = await catalogue.set_carrier(house, BY, "main", window_max=7, host=None)
+    after = await carriers.change(house, BY, "main", window_max=7, host=None)
 
     assert (after.window_max, after.host, after.port, after.password) == (
         7,
@@ -101,12 +108,12 @@ async def test_changing_one_setting_leaves_the_others(house: Database) -> None:
         before.port,
         before.password,
     )
-    assert await catalogue.list_carriers(house) == [after]
+    assert await every_carrier(house) == [after]
 
 
 async def test_no_secret_of_a_carrier_reaches_the_audit_log_or_a_repr(house: Database) -> None:
     await carrier(house, "other", password="hunter2")
-    made = await catalogue.set_carrier(house, BY, "other", password="hunter3", port=9)
+    made = await carriers.change(house, BY, "other", password="hunter3", port=9)
 
     assert "hunter" not in repr(made)
     details = [row["detail"] for row in await rows(house, "SELECT detail::text FROM audit_log")]
@@ -134,8 +141,8 @@ async def test_what_a_service_may_not_be(house: Database) -> None:
         assert await code_of(catalogue.set_service(house, BY, SERVICE, **options)) == Code.INVALID_VALUE
     assert await code_of(service(house, "Other", currency="EUR")) == Code.INVALID_VALUE
     assert await code_of(service(house, "Other", currency="usd")) == Code.INVALID_VALUE
-    assert await code_of(service(house, "Other", carrier="nobody")) == Code.NOT_KNOWN
-    assert await code_of(catalogue.set_service(house, BY, SERVICE, carrier="nobody")) == Code.NOT_KNOWN
+    assert await code_of(service(house, "Other", route=["nobody"])) == Code.NOT_KNOWN
+    assert await code_of(catalogue.set_service(house, BY, SERVICE, route=["nobody"])) == Code.NOT_KNOWN
     assert await code_of(catalogue.set_service(house, BY, "Nothing", price=1)) == Code.NOT_KNOWN
 
     assert await catalogue.list_services(house) == before
@@ -157,22 +164,22 @@ SERVICES: list[dict[str, Any]] = [
 async def test_what_a_service_may_be(house: Database) -> None:
     for n, options in enumerate(SERVICES):
         await service(house, f"Other {n}", **options)
-        made, _ = (await catalogue.list_services(house))[-1]
+        made = (await catalogue.list_services(house))[-1].service
         assert {name: getattr(made, name) for name in options} == options
 
-        changed = await catalogue.set_service(house, BY, SERVICE, **options)
+        changed = (await catalogue.set_service(house, BY, SERVICE, **options)).service
         assert {name: getattr(changed, name) for name in options} == options
 
 
 async def test_a_service_moves_to_another_carrier_and_back_to_no_header(house: Database) -> None:
     await carrier(house, "other")
-    await catalogue.set_service(house, BY, SERVICE, sender="ACME", carrier="other")
-    [(moved, name)] = await catalogue.list_services(house)
-    assert (moved.sender, name, moved.price) == ("ACME", "other", USD)
+    await catalogue.set_service(house, BY, SERVICE, sender="ACME", route=["other"])
+    [moved] = await catalogue.list_services(house)
+    assert (moved.service.sender, moved.service.price, moved.route) == ("ACME", USD, [Written("other")])
 
     await catalogue.set_service(house, BY, SERVICE, sender="")
-    [(back, name)] = await catalogue.list_services(house)
-    assert (back.sender, name) == (None, "other")
+    [back] = await catalogue.list_services(house)
+    assert (back.service.sender, back.route) == (None, [Written("other")])
 
 
 async def test_what_a_header_may_be(house: Database) -> None:
@@ -192,7 +199,7 @@ async def test_what_a_header_may_not_be(house: Database) -> None:
         refused = catalogue.set_sender(house, BY, header, service=SERVICE, username="mark", org=None)
         assert await code_of(refused) == Code.INVALID_VALUE
         assert await code_of(catalogue.set_service(house, BY, SERVICE, sender=header)) == Code.INVALID_VALUE
-        assert await code_of(service(house, "Other", sender_header=header)) == Code.INVALID_VALUE
+        assert await code_of(service(house, "Other", sender=header)) == Code.INVALID_VALUE
 
     assert await value(house, "SELECT count(*) FROM senders") == 0
 
@@ -225,13 +232,13 @@ async def test_a_header_is_a_users_or_an_organizations(
 
 
 async def test_two_changes_of_a_carrier_at_once_both_count(house: Database) -> None:
-    window = catalogue.set_carrier(house, BY, "main", window_max=7)
-    pause = catalogue.set_carrier(house, BY, "main", state="paused")
+    window = carriers.change(house, BY, "main", window_max=7)
+    pause = carriers.change(house, BY, "main", state="paused")
 
     async with held(house, "SELECT FROM carriers FOR UPDATE", window, pause):
         pass
 
-    [after] = await catalogue.list_carriers(house)
+    [after] = await every_carrier(house)
     assert (after.window_max, after.state) == (7, "paused")
 
 
@@ -242,7 +249,7 @@ async def test_a_service_that_is_closed_stays_closed_whatever_else_changes(house
     async with held(house, "SELECT FROM services FOR UPDATE", close, price):
         pass
 
-    [(after, _)] = await catalogue.list_services(house)
+    [after] = [offer.service for offer in await catalogue.list_services(house)]
     assert (after.state, after.price) == ("inactive", 2 * USD)
 
 

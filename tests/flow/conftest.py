@@ -1,7 +1,7 @@
 """A small world to accept, dispatch and settle in: real PostgreSQL, no processes, no network."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
@@ -12,11 +12,14 @@ from ulak.base.db import Database
 from ulak.flow import dispatch
 from ulak.flow.accept import Acceptance, Accepted, Request, now
 from ulak.flow.directory import Directory
-from ulak.flow.dispatch import Outcomes, Refusal, Took
+from ulak.flow.dispatch import Outcomes, Part, Refusal, Took
+from ulak.flow.fallback import TurnedAway
 from ulak.flow.till import Till
+from ulak.flow.unsure import Unsure
+from ulak.rules.route import Hop
 from ulak.rules.status import Status
 from ulak.rules.tenancy import Context
-from ulak.store import credits, messages, sendings
+from ulak.store import carriers, credits, messages, routes, sendings
 from ulak.store.idempotency import Name
 from ulak.store.messages import Key
 from ulak.store.receipts import Receipt
@@ -35,11 +38,13 @@ class World:
     refs: int = 0
     taken: dict[str, Key] = field(default_factory=dict)
 
-    async def service(self, price: int = USD, **columns: object) -> UUID:
-        """A service at this price; `columns` override the table's defaults."""
+    async def service(self, price: int = USD, *, route: Sequence[Hop] = (), **columns: object) -> UUID:
+        """A service at this price, over the world's carrier or this route; `columns` override the defaults."""
         id_ = uuid4()
-        values = {"id": id_, "name": f"S{id_}", "currency": "USD", "price": price, "carrier_id": self.carrier}
+        values = {"id": id_, "name": f"S{id_}", "currency": "USD", "price": price}
         await self._insert("services", values | columns)
+        async with self.db.transaction() as tx:
+            await routes.set(tx, id_, route or [Hop(self.carrier)])
         self.directory.forget()
         return id_
 
@@ -94,11 +99,13 @@ class World:
         name = Name(who.tenant_id, who.user_id, "/sms-sendings", key)
         return Request(who, service, ["905550000000"], "merhaba", "api", single=True, name=name, body=body)
 
-    async def lease(self, room: int = 10_000, lease: UUID | None = None) -> list[dispatch.Work]:
+    async def lease(
+        self, room: int = 10_000, lease: UUID | None = None, *, carrier: int | None = None
+    ) -> list[dispatch.Work]:
         """What the carrier's link gets to do."""
         return await dispatch.lease(
             self.db,
-            self.carrier,
+            carrier or self.carrier,
             lease or uuid4(),
             now(),
             room=room,
@@ -114,9 +121,9 @@ class World:
         for item in work:
             for due in item.due:
                 key = Key(item.run.tenant_id, item.run.sending_id, due.position)
-                its = tuple(self.ref(key) for _ in range(parts))
+                its = tuple(Part(part, self.ref(key), None, now()) for part in range(parts))
                 outcomes.took.append(Took(key, its))
-                refs += its
+                refs += [part.ref for part in its]
         await dispatch.record(self.db, self.carrier, outcomes, now())
         return refs
 
@@ -131,6 +138,28 @@ class World:
         keys = [Key(w.run.tenant_id, w.run.sending_id, due.position) for w in work for due in w.due]
         outcomes = Outcomes(refused=[Refusal(key) for key in keys], finished=[w.run.id for w in work])
         await dispatch.record(self.db, self.carrier, outcomes, now())
+
+    async def lose_link(self, lease: UUID, work: dispatch.Work) -> None:
+        """The link dies with the first message of a run in flight."""
+        unsure = [Unsure(work.run, work.due[0])]
+        runs = [(work.run.id, work.run.first_position)]
+        await dispatch.give_back(
+            self.db, self.carrier, lease, runs, unsure, now(), why="the link was lost", attempts_max=3
+        )
+
+    async def turn_away(self, *work: dispatch.Work, carrier: int | None = None, status: int = 0x0A) -> None:
+        """The carrier refuses all of this for a reason that is not the numbers'."""
+        turned = [TurnedAway(item.run, due, status) for item in work for due in item.due]
+        outcomes = Outcomes(turned_away=turned, finished=[item.run.id for item in work])
+        await dispatch.record(self.db, carrier or self.carrier, outcomes, now())
+
+    async def another_carrier(self, name: str) -> int:
+        """One more carrier."""
+        async with self.db.transaction() as tx:
+            settings = carriers.Settings(host="127.0.0.1", port=1, system_id="s", password="p")
+            made = await carriers.add(tx, name, settings)
+        assert made
+        return made.id
 
     async def receive(
         self, refs: list[str], status: Status | None = Status.SENT, network: str | None = None

@@ -9,7 +9,7 @@ from tests.flow.conftest import USD, World
 from ulak.admin import audit
 from ulak.flow import dispatch, sweep
 from ulak.flow.accept import now
-from ulak.flow.dispatch import Outcomes, Took, Unsure
+from ulak.flow.dispatch import Outcomes, Part, Took
 from ulak.rules.status import Status
 from ulak.store.messages import Key
 from ulak.store.receipts import Receipt
@@ -94,7 +94,7 @@ async def test_answer_and_receipt_in_the_same_breath(world: World) -> None:
     [work] = await world.lease()
     key = Key(who.tenant_id, sending, 0)
     both = Outcomes(
-        took=[Took(key, ("7",))],
+        took=[Took(key, (Part(0, "7", None, now()),))],
         receipts=[Receipt("7", Status.SENT, None, None, "raw")],
         finished=[work.run.id],
     )
@@ -164,7 +164,7 @@ async def test_of_a_reused_id_the_newest_open_message_is_meant(world: World) -> 
         sent.append(await world.send(who, service))
         [work] = await world.lease()
         key = Key(who.tenant_id, sent[-1], 0)
-        took = Outcomes(took=[Took(key, ("same",))], finished=[work.run.id])
+        took = Outcomes(took=[Took(key, (Part(0, "same", None, now()),))], finished=[work.run.id])
         await dispatch.record(world.db, world.carrier, took, now())
         await asyncio.sleep(0.002)
 
@@ -214,7 +214,7 @@ async def test_a_lease_that_ran_out_is_taken_over_without_what_was_answered(worl
     who, service = await world.customer(), await world.service()
     sending = await world.send(who, service, to=3)
     await world.lease()
-    answered = Outcomes(took=[Took(Key(who.tenant_id, sending, 1), ("1",))])
+    answered = Outcomes(took=[Took(Key(who.tenant_id, sending, 1), (Part(0, "1", None, now()),))])
     await dispatch.record(world.db, world.carrier, answered, now())
     async with world.db.transaction() as tx:
         await tx.execute("UPDATE batches SET leased_until = now() - interval '1 second'")
@@ -252,15 +252,10 @@ async def test_unsure_messages_go_again_a_bounded_number_of_times(world: World) 
     lease = uuid4()
     for _ in range(2):
         [work] = await world.lease(lease=lease)
-        unsure = [Unsure(work.run, work.due[0])]
-        await dispatch.give_back(
-            world.db, lease, [(work.run.id, work.run.first_position)], unsure, now(), attempts_max=3
-        )
+        await world.lose_link(lease, work)
     [work] = await world.lease(lease=lease)
 
-    await dispatch.give_back(
-        world.db, lease, [(work.run.id, 0)], [Unsure(work.run, work.due[0])], now(), attempts_max=3
-    )
+    await world.lose_link(lease, work)
 
     assert await world.statuses(who, sending) == [Status.NOT_SENT]
     assert await world.balance(who) == 100 * USD
@@ -273,9 +268,7 @@ async def test_with_refund_only_what_was_in_flight_ends(world: World) -> None:
     [work] = await world.lease(lease=lease)
     await dispatch.mark(world.db, [(work.run.id, 2)], lease)
 
-    await dispatch.give_back(
-        world.db, lease, [(work.run.id, 0)], [Unsure(work.run, work.due[0])], now(), attempts_max=3
-    )
+    await world.lose_link(lease, work)
 
     assert await world.statuses(who, sending) == [Status.NOT_SENT, Status.PENDING, Status.PENDING]
     [again] = await world.lease()

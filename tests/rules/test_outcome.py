@@ -2,7 +2,8 @@
 
 import pytest
 
-from ulak.rules.outcome import Answer, answer_for, from_receipt
+from ulak.rules.outcome import Answer, answer_for, from_receipt, parse_meanings
+from ulak.rules.refusal import Code, Refused
 from ulak.rules.status import Status
 
 
@@ -75,10 +76,27 @@ def test_an_error_code_matters_only_to_the_undelivered(state: str, status: Statu
         (Answer.RETRY, [0x08, 0x64, 0xFF, 0x45]),
         (Answer.REBIND, [0x04, 0x05, 0x0D, 0x0E, 0x0F]),
         (Answer.REFUSE, [0x0B, 0x50, 0x51]),
-        (Answer.REFUSE, [0x0A, 0x48, 0x49]),
-        (Answer.REFUSE, [0x01, 0x02, 0x03, 0x33, 0x61, 0x62, 0xC0, 0xC1, 0xC2, 0xC3, 0xC4]),
-        (Answer.REFUSE, [0x65, 0x66, 0xFE, 0x400, 0x4FF, 0xFFFFFFFF]),
+        (Answer.NEXT, [0x0A, 0x48, 0x49]),
+        (Answer.NEXT, [0x01, 0x02, 0x03, 0x33, 0x61, 0x62, 0xC0, 0xC1, 0xC2, 0xC3, 0xC4]),
+        (Answer.NEXT, [0x65, 0x66, 0xFE, 0x400, 0x4FF, 0xFFFFFFFF]),
     ],
 )
 def test_every_command_status_says_what_to_do(answer: Answer, statuses: list[int]) -> None:
     assert {answer_for(status) for status in statuses} == {answer}
+
+
+def test_a_carriers_own_meanings() -> None:
+    found = parse_meanings("0x0401=retry, 0x45=next,0X0b=next,")
+
+    assert found == {0x401: Answer.RETRY, 0x45: Answer.NEXT, 0x0B: Answer.NEXT}
+    assert parse_meanings("") == {}
+
+
+@pytest.mark.parametrize(
+    "setting", ["0x401", "401=retry", "0x401=taken", "0x401=Retry", "0x0=retry", "0x1=", "x"]
+)
+def test_meanings_that_are_none(setting: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        parse_meanings(setting)
+
+    assert refusal.value.code == Code.INVALID_VALUE

@@ -40,6 +40,7 @@ class Config:
     grace_minutes           after its validity a message still waits this long for a receipt
     sweep_seconds           pause between two sweeps
     receipt_hours           how long a receipt without a message is kept
+    history_days            how long the history of messages is kept: submits, receipts, incidents
     database_connections_max  of one process
     stop_seconds            how long a graceful stop may take
     """
@@ -67,6 +68,7 @@ class Config:
     grace_minutes: float = 60.0
     sweep_seconds: float = 5.0
     receipt_hours: float = 96.0
+    history_days: float = 90.0
     database_connections_max: int = 10
     stop_seconds: float = 30.0
 

@@ -35,6 +35,11 @@ COLLISION: tuple[type[Exception], ...] = (asyncpg.DeadlockDetectedError, asyncpg
 KEYED: dict[str, str] = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 
 
+def deleted(command_tag: str) -> int:
+    """How many rows a DELETE has deleted, by what the server answers to it."""
+    return int(command_tag.removeprefix("DELETE "))
+
+
 class Database:
     """A pool of connections. `await Database.open(dsn)`, later `await close()`."""
 

@@ -13,7 +13,7 @@ import structlog
 
 from ulak.base.config import Config
 from ulak.base.db import COLLISION, UNREACHABLE, Database
-from ulak.flow import sweep
+from ulak.flow import fallback, sweep
 from ulak.flow.accept import now
 
 ROUNDS_BETWEEN_CLEANING: Final = 60
@@ -28,6 +28,7 @@ async def run(db: Database, config: Config) -> None:
         await _whole(lambda at: sweep.expired_in_queue(db, at))
         await _whole(lambda at: sweep.without_receipt(db, at, grace_minutes=config.grace_minutes))
         await _whole(lambda at: sweep.missed_receipts(db, at, receipt_hours=config.receipt_hours))
+        await _whole(lambda at: _relieve(db, at))
         if rounds % ROUNDS_BETWEEN_CLEANING == 0:
             await _whole(lambda at: _clean(db, at, config))
         rounds += 1
@@ -35,7 +36,13 @@ async def run(db: Database, config: Config) -> None:
 
 
 async def _clean(db: Database, at: datetime, config: Config) -> bool:
-    await sweep.old_records(db, at, receipt_hours=config.receipt_hours)
+    return await sweep.old_records(
+        db, at, receipt_hours=config.receipt_hours, history_days=config.history_days
+    )
+
+
+async def _relieve(db: Database, at: datetime) -> bool:
+    await fallback.relieve(db, at)
     return False
 
 

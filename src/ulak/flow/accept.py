@@ -110,6 +110,11 @@ def _order(request: Request, terms: Terms, at: datetime, body_hash: bytes) -> Or
         texts = request.texts
     else:
         recipients, texts, n_invalid = _distinct(request.to, request.texts, foreign=foreign)
+    carriers: int | list[int] | None = terms.one_way
+    if carriers is None:
+        n = len(recipients)
+        recipients, texts, carriers = _routed(terms, recipients, texts)
+        n_invalid += n - len(recipients)
     if not recipients:
         raise Refused(Code.NO_VALID_RECIPIENT, _nobody(request, foreign=foreign))
     sending_id = ids.new_id()
@@ -120,6 +125,7 @@ def _order(request: Request, terms: Terms, at: datetime, body_hash: bytes) -> Or
         recipients=recipients,
         texts=texts,
         units=_units(terms, texts),
+        carriers=carriers,
         n_invalid=n_invalid,
         source=request.source,
         single=request.single,
@@ -136,6 +142,17 @@ def _distinct(to: Sequence[str], texts: Sequence[str], *, foreign: bool) -> tupl
         if number is not None
     )
     return [number for number, _ in distinct], [text for _, text in distinct], len(to) - len(distinct)
+
+
+def _routed(
+    terms: Terms, recipients: list[int], texts: str | list[str]
+) -> tuple[list[int], str | list[str], list[int]]:
+    """The numbers that the service has a way to, their texts, and over which carrier each goes."""
+    ways = [terms.carrier_for(number) for number in recipients]
+    if isinstance(texts, list):
+        texts = [text for text, way in zip(texts, ways, strict=True) if way is not None]
+    recipients = [number for number, way in zip(recipients, ways, strict=True) if way is not None]
+    return recipients, texts, [way for way in ways if way is not None]
 
 
 def _units(terms: Terms, texts: str | list[str]) -> int | list[int]:

@@ -9,14 +9,16 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from ulak.base.db import Database, Tx
-from ulak.rules import price, segments
+from ulak.flow import ways
+from ulak.flow.ways import Ways
+from ulak.rules import price, route, segments
 from ulak.rules.tenancy import Context
 from ulak.store import carriers, keys, organizations, prices, senders, services
 
@@ -28,12 +30,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Terms:
-    """What one caller gets a service for."""
+    """What one caller gets a service for. `route` is never empty; its carriers in `down` are for when all are."""
 
     service: services.Service
     rules: tuple[price.Rule, ...]
     sender: str | None
     style: segments.Style
+    route: route.Route
+    down: frozenset[int] = frozenset()
 
     @cached_property
     def by_volume(self) -> bool:
@@ -44,6 +48,17 @@ class Terms:
         """The price of one message or segment, in micro-units, after `volume` messages this month."""
         return price.effective(self.service.price, self.rules, volume, at)
 
+    @cached_property
+    def one_way(self) -> int | None:
+        """The carrier that every number takes first, where there is one."""
+        first = route.first_for_all(self.route)
+        return first if len(self.route) == 1 or first not in self.down else None
+
+    def carrier_for(self, number: int) -> int | None:
+        """The carrier that a number takes first; None where the route has none for it."""
+        ways = route.carriers_for(self.route, number)
+        return route.choose(ways, self.down) if ways else None
+
 
 class Shelf:
     """Everything for sale, with every rule, as read at one moment."""
@@ -53,6 +68,7 @@ class Shelf:
         all_services: list[services.Service],
         all_rules: list[prices.PriceRule],
         all_senders: list[senders.Sender],
+        now: Ways,
         all_carriers: list[carriers.Carrier],
     ) -> None:
         self.services = {service.id: service for service in all_services}
@@ -60,6 +76,7 @@ class Shelf:
         for rule in all_rules:
             self._rules.setdefault(rule.service_id, []).append(rule)
         self._senders = {(s.service_id, s.organization_id or s.user_id): s.header for s in all_senders}
+        self._ways = now
         self._styles = {carrier.id: carrier.style for carrier in all_carriers}
         self._terms: dict[tuple[UUID, Context], Terms] = {}
 
@@ -83,8 +100,21 @@ class Shelf:
             if (rule.organization_id is None or rule.organization_id == who.organization_id)
             and (rule.user_id is None or rule.user_id == who.user_id)
         )
-        sender = self._senders.get((service.id, who.tenant_id), service.sender)
-        return Terms(service, rules, sender, self._styles[service.carrier_id])
+        style = self._styles[self._ways.routes[service.id][0].carrier_id]
+        sender, its_route = self._header(service, who)
+        return Terms(service, rules, sender, style, its_route, self._ways.avoided(service.fallback_seconds))
+
+    def _header(self, service: services.Service, who: Context) -> tuple[str | None, route.Route]:
+        """The header that a caller sends with, and the carriers that know it.
+
+        Their own; where no carrier of the service has it approved, the service's; and else none, which every
+        carrier takes.
+        """
+        own = self._senders.get((service.id, who.tenant_id))
+        for header in (own, service.sender):
+            if header is not None and (known := self._ways.route(service.id, header)):
+                return header, known
+        return None, self._ways.route(service.id, None)
 
 
 class Directory:
@@ -140,5 +170,11 @@ class Directory:
 
 
 async def _read_shelf(tx: Tx) -> Shelf:
-    # The carriers last: every service read before has its own among them.
-    return Shelf(await services.all(tx), await prices.all(tx), await senders.all(tx), await carriers.all(tx))
+    # In this order, so that every service read has its route, and every route its carriers.
+    return Shelf(
+        await services.all(tx),
+        await prices.all(tx),
+        await senders.all(tx),
+        await ways.read(tx, datetime.now(UTC)),
+        await carriers.all(tx),
+    )

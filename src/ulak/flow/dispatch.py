@@ -1,9 +1,9 @@
 """Dispatching: handing a carrier's link its work, and writing down what the carrier answered.
 
-Three steps that never overlap with the network: `lease` takes runs from the queue, the link (edge/carrier.py)
+Three steps that never overlap with the network: `lease` takes runs from the queue, the link (edge/carrier)
 submits them, `record` writes answers and receipts together in one transaction. Only after `record` returns may
-the link acknowledge the receipts. What was in flight when a link or a process died is unsure; each service says
-what then happens: the message goes out again (a bounded number of times), or it ends refunded.
+the link acknowledge the receipts. What was in flight when a link or a process died is unsure (`flow.unsure`); what
+a carrier would not take goes to the next one (`flow.fallback`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,56 +15,62 @@ from uuid import UUID
 
 from ulak.base import metrics
 from ulak.base.db import Database, Tx
-from ulak.flow import receipt
+from ulak.flow import fallback, receipt, unsure
+from ulak.flow.fallback import TurnedAway
 from ulak.flow.settle import settle
+from ulak.flow.unsure import Unsure, Work
 from ulak.rules.status import Status
-from ulak.store import messages, queue, receipts, sendings, submits
-from ulak.store.messages import ALL_PARTS, Due, End, Key, Taken
-from ulak.store.queue import Run
+from ulak.store import incidents, messages, queue, sendings, submits
+from ulak.store.incidents import Incident
+from ulak.store.messages import ALL_PARTS, End, Key, Taken
 from ulak.store.receipts import Receipt
 
 NOTHING: Final[Mapping[Key, End]] = MappingProxyType({})
 
 
-class Work(NamedTuple):
-    """A leased run with what is still pending in it."""
+class Part(NamedTuple):
+    """A part that a carrier took: its id in its normal form, as it was written where that differs, and when it went."""
 
-    run: Run
-    due: list[Due]
+    number: int
+    ref: str
+    answered_id: str | None
+    submitted_at: datetime
 
 
 class Took(NamedTuple):
-    """A carrier took a message: its id for each of the parts."""
+    """A carrier took a message, in so many parts."""
 
     key: Key
-    refs: tuple[str, ...]
+    parts: tuple[Part, ...]
 
 
 class Refusal(NamedTuple):
-    """A carrier will never deliver a message, or its validity passed first; `refs` are parts it had taken."""
+    """A message that no carrier will deliver, or whose validity passed first; `parts` were taken before."""
 
     key: Key
-    refs: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(slots=True)
 class Outcomes:
     """What a link has learnt since it last wrote: gathered for some milliseconds, written at once.
 
-    `parts` counts submits that were answered for good: until they are written, a crash sends them again.
+    `submits` counts those that were answered for good: until they are written, a crash sends them again.
     """
 
-    parts: int = 0
+    submits: int = 0
     took: list[Took] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    turned_away: list[TurnedAway] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
     finished: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.took) + len(self.refused) + len(self.receipts)
+        return len(self.took) + len(self.refused) + len(self.turned_away) + len(self.receipts)
 
     def __bool__(self) -> bool:
-        return bool(self.took or self.refused or self.receipts or self.finished)
+        return bool(len(self) or self.finished)
 
 
 async def lease(
@@ -93,32 +99,7 @@ async def lease(
             rows_max=rows_max,
             seconds=seconds,
         )
-        if not runs:
-            return []
-        work = await _due(tx, runs)
-        unsure = [(item.run, due) for item in work for due in item.due if due.position < _gone_to(item.run)]
-        if unsure:
-            ends = [_unsure_end(Key(run.tenant_id, run.sending_id, due.position)) for run, due in unsure]
-            await settle(tx, ends, at)
-            work = [Work(run, [due for due in its if due.position >= _gone_to(run)]) for run, its in work]
-        empty = [run.id for run, its in work if not its]
-        if empty:
-            await queue.finish(tx, empty)
-    return [item for item in work if item.due]
-
-
-def _gone_to(run: Run) -> int:
-    """Positions of the run before this one may have gone out and must not go again."""
-    return run.first_position if run.resend_unsure else run.marked_to
-
-
-async def _due(tx: Tx, runs: Sequence[Run]) -> list[Work]:
-    work = {run.id: Work(run, []) for run in runs}
-    for due in await messages.due(
-        tx, [(r.id, r.tenant_id, r.sending_id, r.first_position, r.end_position) for r in runs]
-    ):
-        work[due.run].due.append(due)
-    return list(work.values())
+        return await unsure.take_over(tx, carrier_id, runs, at) if runs else []
 
 
 async def renew(db: Database, runs: Sequence[int], lease_id: UUID, *, seconds: float) -> set[int]:
@@ -140,13 +121,19 @@ async def record(db: Database, carrier_id: int, outcomes: Outcomes, at: datetime
     """Write answers and receipts: statuses, counters, refunds, the carrier's ids, in one commit."""
     async with db.transaction() as tx:
         parted: Iterable[Took | Refusal] = (*outcomes.took, *outcomes.refused)
-        new = [part for one in parted for part in _parts(one.key, one.refs)]
+        new = [part for one in parted for part in _submits(one.key, one.parts)]
         if new:
             await submits.add(tx, carrier_id, new, at)
+        if outcomes.incidents:
+            await incidents.add(tx, outcomes.incidents, at)
         moves = await _take(tx, carrier_id, outcomes.took)
-        refused = {one.key: End(*one.key, ALL_PARTS, Status.NOT_SENT) for one in outcomes.refused}
+        ends = {one.key: End(*one.key, ALL_PARTS, Status.NOT_SENT) for one in outcomes.refused}
+        if outcomes.turned_away:
+            ends |= {
+                end.key: end for end in await fallback.turn_away(tx, carrier_id, outcomes.turned_away, at)
+            }
         refs = [part.ref for part in new]
-        await apply_receipts(tx, carrier_id, outcomes.receipts, refs, at, also=refused, moves=moves)
+        await apply_receipts(tx, carrier_id, outcomes.receipts, refs, at, also=ends, moves=moves)
         if outcomes.finished:
             await queue.finish(tx, outcomes.finished)
     metrics.OUTCOMES_TOGETHER.observe(len(outcomes))
@@ -162,53 +149,41 @@ async def apply_receipts(
     also: Mapping[Key, End] = NOTHING,
     moves: Sequence[sendings.Move] = (),
 ) -> None:
-    """End what receipts say has ended, and what ends without one (`also`); count `moves` on the way.
-
-    Receipts that came too late to end anything are kept as such.
-    """
+    """End what receipts say has ended, and what ends without one (`also`); count `moves` on the way."""
     matches = await receipt.match(tx, carrier_id, incoming, new_refs, at)
     ends = {**matches.ends, **also}
-    late = matches.repeated
-    if await settle(tx, list(ends.values()), at, also=moves) < len(ends):
-        before = await messages.ended_before(tx, list(matches.ends), at) if matches.ends else set()
-        late = [*late, *(one for key in before for one in matches.receipts[key])]
-    if late:
-        await receipts.add(tx, carrier_id, late, "late", at)
-        metrics.RECEIPTS.labels(str(carrier_id), "late").inc(len(late))
+    all_ended = await settle(tx, list(ends.values()), at, also=moves) == len(ends)
+    keys = {key for _, key in matches.matched} if matches.progress or not all_ended else set()
+    before = await messages.ended_before(tx, list(keys), at) if keys else set()
+    await receipt.keep(tx, carrier_id, matches, before, at)
 
 
 async def _take(tx: Tx, carrier_id: int, took: Iterable[Took]) -> list[sendings.Move]:
-    taken = [Taken(*one.key, (1 << len(one.refs)) - 1) for one in took]
+    taken = [Taken(*one.key, (1 << len(one.parts)) - 1) for one in took]
     if not taken:
         return []
     moved = await messages.take(tx, taken, carrier_id)
     return [sendings.Move(tenant, sending, pending=-n, waiting=n) for tenant, sending, n in moved]
 
 
-def _parts(key: Key, refs: tuple[str, ...]) -> list[submits.Submit]:
-    """The parts a carrier gave an id; one without can never be spoken of in a receipt."""
-    return [submits.Submit(ref, *key, part) for part, ref in enumerate(refs) if ref]
-
-
-class Unsure(NamedTuple):
-    """A message that was in flight when its link died."""
-
-    run: Run
-    due: Due
-
-    @property
-    def key(self) -> Key:
-        """Which message."""
-        return Key(self.run.tenant_id, self.run.sending_id, self.due.position)
+def _submits(key: Key, parts: tuple[Part, ...]) -> list[submits.Submit]:
+    """The parts a carrier took; one without an id can never be spoken of in a receipt."""
+    return [
+        submits.Submit(part.ref, *key, part.number, part.submitted_at, part.answered_id)
+        for part in parts
+        if part.ref
+    ]
 
 
 async def give_back(
     db: Database,
+    carrier_id: int,
     lease_id: UUID,
     runs: Sequence[tuple[int, int]],
-    unsure: Sequence[Unsure],
+    lost: Sequence[Unsure],
     at: datetime,
     *,
+    why: str,
     attempts_max: int,
 ) -> None:
     """Return leased runs (id, first position that certainly never went out) to the queue after a link died.
@@ -216,16 +191,12 @@ async def give_back(
     Each unsure message has its attempt written down; one that must not go twice, or has gone out
     `attempts_max` times, ends here.
     """
-    ended = [u.key for u in unsure if not u.run.resend_unsure or u.due.attempts + 1 >= attempts_max]
-    again = [u.key for u in unsure if u.key not in set(ended)]
+    ended = [one.key for one in lost if not one.run.resend_unsure or one.due.attempts + 1 >= attempts_max]
+    again = [one.key for one in lost if one.key not in set(ended)]
     async with db.transaction() as tx:
+        await unsure.write_down(tx, carrier_id, lost, why, at)
         if again:
             await messages.count_attempt(tx, again)
-        await settle(tx, [_unsure_end(key) for key in ended], at)
+        await settle(tx, [unsure.end_of(key) for key in ended], at)
         if runs:
             await queue.release(tx, runs, lease_id)
-
-
-def _unsure_end(key: Key) -> End:
-    """Nobody knows whether it went out, and it must not go again: it counts as not sent, and is paid back."""
-    return End(*key, ALL_PARTS, Status.NOT_SENT, refund=True)

@@ -3,7 +3,7 @@
 Pure values on their way from `accept` to `till`; turns itself into the rows that are written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -16,7 +16,8 @@ from ulak.store import idempotency, messages, queue, sendings, volumes
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be paid and written. `units` × unit price is what a message costs, one for all or one each."""
+    """What is to be paid and written. `units` × unit price is what a message costs, and `carriers` is over which it
+    goes first: one for all or one each."""
 
     id: UUID
     who: Context
@@ -24,6 +25,7 @@ class Order:
     recipients: list[int]
     texts: str | list[str]
     units: int | list[int]
+    carriers: int | list[int]
     n_invalid: int
     source: sendings.Source
     single: bool
@@ -61,7 +63,6 @@ class Order:
             user_id=self.who.user_id,
             owner_id=self.who.owner_id,
             service_id=service.id,
-            carrier_id=service.carrier_id,
             source=self.source,
             text=text,
             search_text=fold(text),
@@ -93,15 +94,29 @@ class Order:
     def runs(self, run_max: int) -> Iterator[queue.NewRun]:
         """The rows of the queue, `run_max` messages each."""
         turn = int(self.at.timestamp() * 1000)
-        n = len(self.recipients)
-        for k, first in enumerate(range(0, n, run_max)):
-            yield queue.NewRun(
-                carrier_id=self.terms.service.carrier_id,
-                priority=queue.SINGLE if self.single else queue.BULK,
-                turn=turn + k * queue.RUN_TURN,
-                tenant_id=self.who.tenant_id,
-                sending_id=self.id,
-                first_position=first,
-                end_position=min(first + run_max, n),
-                expires_at=self.expires_at,
-            )
+        for carrier_id, positions in self._positions().items():
+            for k, first in enumerate(range(0, len(positions), run_max)):
+                its = positions[first : first + run_max]
+                yield queue.new_run(
+                    its,
+                    carrier_id=carrier_id,
+                    priority=queue.SINGLE if self.single else queue.BULK,
+                    turn=turn + k * queue.RUN_TURN,
+                    tenant_id=self.who.tenant_id,
+                    sending_id=self.id,
+                    expires_at=self.expires_at,
+                )
+
+    def _positions(self) -> dict[int, Sequence[int]]:
+        """Which messages go over which carrier."""
+        if isinstance(self.carriers, int):
+            return {self.carriers: range(len(self.recipients))}
+        found: dict[int, list[int]] = {}
+        for position, carrier_id in enumerate(self.carriers):
+            found.setdefault(carrier_id, []).append(position)
+        return dict(found)
+
+    @property
+    def goes_over(self) -> set[int]:
+        """The carriers that have something to do."""
+        return {self.carriers} if isinstance(self.carriers, int) else set(self.carriers)

@@ -20,11 +20,15 @@ from ulak.store.receipts import Receipt
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """What receipts come to: how each message ends, the receipts that say so, and those that said it again."""
+    """What receipts come to: how each message ends, which receipts are new and whose, and those that said it again.
+
+    `progress`: whether some of them only tell how far a message has come.
+    """
 
     ends: dict[Key, End] = field(default_factory=dict)
-    receipts: dict[Key, list[Receipt]] = field(default_factory=dict)
+    matched: list[tuple[Receipt, Key]] = field(default_factory=list)
     repeated: list[Receipt] = field(default_factory=list)
+    progress: bool = False
 
 
 async def match(
@@ -43,9 +47,25 @@ async def match(
     if unmatched:
         await receipts.add(tx, carrier_id, unmatched, "unmatched", at)
     chosen = await _newest_open(tx, parts, at)
-    matched = [(receipt, chosen[receipt.ref]) for receipt in known if receipt.ref in chosen]
-    _count(carrier_id, len(matched), len(unmatched), len(parked))
-    return _matches(matched)
+    ends, repeated = _ends((receipt, chosen[receipt.ref]) for receipt in known if receipt.ref in chosen)
+    matched = [(receipt, _key(chosen[receipt.ref])) for receipt in incoming if receipt.ref in chosen]
+    _count(carrier_id, len(matched) + len(parked), len(unmatched), len(parked))
+    return Matches(ends, matched, repeated, any(receipt.status is None for receipt, _ in matched))
+
+
+async def keep(tx: Tx, carrier_id: int, matches: Matches, ended_before: set[Key], at: datetime) -> None:
+    """Keep the receipts that are new: those that said something, and those that came too late to."""
+    if not matches.matched:
+        return
+    again = {id(receipt) for receipt in matches.repeated}
+    late = [receipt for receipt, key in matches.matched if key in ended_before or id(receipt) in again]
+    too_late = {id(receipt) for receipt in late}
+    timely = [receipt for receipt, _ in matches.matched if id(receipt) not in too_late]
+    if timely:
+        await receipts.add(tx, carrier_id, timely, "matched", at)
+    if late:
+        await receipts.add(tx, carrier_id, late, "late", at)
+        metrics.RECEIPTS.labels(str(carrier_id), "late").inc(len(late))
 
 
 async def _newest_open(
@@ -62,23 +82,24 @@ async def _newest_open(
     }
 
 
-def _matches(matched: Iterable[tuple[Receipt, submits.Submit]]) -> Matches:
-    """What each message comes to after these receipts. The first word on a part counts, a second is a repeat."""
-    found = Matches()
+def _ends(
+    matched: Iterable[tuple[Receipt, submits.Submit]],
+) -> tuple[dict[Key, End], list[Receipt]]:
+    """How each message ends after these receipts. The first word on a part counts, a second is a repeat."""
+    ends: dict[Key, End] = {}
+    repeated = []
     for receipt, part in matched:
         if receipt.status is None:
             continue
         key, bit = _key(part), 1 << part.part
-        earlier = found.ends.get(key)
+        earlier = ends.get(key)
         if earlier is None:
-            found.ends[key] = End(*key, bit, receipt.status, receipt.network)
-            found.receipts[key] = [receipt]
+            ends[key] = End(*key, bit, receipt.status, receipt.network)
         elif earlier.status is Status.SENT and not earlier.parts & bit:
-            found.ends[key] = earlier._replace(parts=earlier.parts | bit, status=receipt.status)
-            found.receipts[key].append(receipt)
+            ends[key] = earlier._replace(parts=earlier.parts | bit, status=receipt.status)
         else:
-            found.repeated.append(receipt)
-    return found
+            repeated.append(receipt)
+    return ends, repeated
 
 
 def _key(part: submits.Submit) -> Key:

@@ -12,11 +12,12 @@ from ulak.base.db import Database
 from ulak.flow.dispatch import apply_receipts
 from ulak.flow.settle import settle
 from ulak.rules.status import Status
-from ulak.store import everyone, idempotency, messages, queue, receipts
+from ulak.store import everyone, idempotency, incidents, links, messages, queue, receipts, submits
 from ulak.store.messages import ALL_PARTS, End
 
 ROWS_MAX: Final = 50
 MESSAGES_MAX: Final = 5000
+HISTORY_ROWS_MAX: Final = 10_000
 
 
 async def expired_in_queue(db: Database, at: datetime) -> bool:
@@ -29,7 +30,7 @@ async def expired_in_queue(db: Database, at: datetime) -> bool:
             for position, status in await messages.still_open(
                 tx, run.tenant_id, run.sending_id, run.first_position, run.end_position, rows_max=MESSAGES_MAX
             )
-            if status is Status.PENDING
+            if status is Status.PENDING and (run.positions is None or position in run.positions)
         ]
         await settle(tx, ends, at)
     return len(stale) == ROWS_MAX
@@ -62,8 +63,16 @@ async def missed_receipts(db: Database, at: datetime, *, receipt_hours: float) -
     return bool(overtaken)
 
 
-async def old_records(db: Database, at: datetime, *, receipt_hours: float) -> None:
-    """Delete receipts that match nothing any more, and named requests whose day is over."""
+async def old_records(db: Database, at: datetime, *, receipt_hours: float, history_days: float) -> bool:
+    """Delete receipts that match nothing any more, messages' history that is too old, named requests whose day is
+    over, and what processes said that are gone."""
+    before = at - timedelta(days=history_days)
     async with db.transaction() as tx:
-        await receipts.forget_old(tx, at - timedelta(hours=receipt_hours))
         await idempotency.forget_old(tx, at)
+        await links.forget_old(tx, at - timedelta(days=1))
+        await receipts.forget_unmatched(tx, at - timedelta(hours=receipt_hours))
+        gone = [
+            await forget(tx, before, HISTORY_ROWS_MAX)
+            for forget in (receipts.forget_old, submits.forget_old, incidents.forget_old)
+        ]
+    return HISTORY_ROWS_MAX in gone

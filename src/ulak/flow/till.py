@@ -169,7 +169,7 @@ class Till:
         await queue.add(tx, [run for order, _ in paid for run in order.runs(self._run_max)])
         await credits.write_charges(tx, [priced.charge for priced in paid], paid[0].order.at)
         await volumes.add(tx, _counts(order for order, _ in paid))
-        await notices.work_waits(tx, (order.terms.service.carrier_id for order, _ in paid))
+        await notices.work_waits(tx, (carrier for order, _ in paid for carrier in order.goes_over))
 
 
 async def _answered_before(tx: Tx, orders: Sequence[Order]) -> dict[UUID, Decision]:

@@ -1,13 +1,17 @@
 """What a carrier's words mean: the state in a delivery receipt, and the command_status that answers a submit.
 
-In: names and numbers of SMPP 3.4, as the link read them. Out: a status of ours, or what to do with the submit.
-Words nobody knows never end a message; numbers nobody knows refuse it, because asking again would be a guess.
+In: names and numbers of SMPP 3.4, as the link read them, and what an operator says of a carrier's own. Out: a status
+of ours, or what to do with the submit. Words nobody knows never end a message; numbers nobody knows refuse it,
+because asking the same carrier again would be a guess.
 """
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
+from ulak.rules.refusal import Code, Refused
 from ulak.rules.status import Status
 
 _STATUS_OF: Final = {
@@ -60,8 +64,10 @@ class Answer(StrEnum):
     """Trouble at the carrier's: submit again later, a few times, or to another one."""
     REBIND = "rebind"
     """The link is not bound as it should be: bind anew, then submit again."""
+    NEXT = "next"
+    """Never, not over this carrier: the next one of the route gets it, or it is not sent."""
     REFUSE = "refuse"
-    """Never, not like this: the message is not sent."""
+    """Never, because of its number: the message is not sent."""
 
 
 _ANSWER_FOR: Final = {
@@ -69,11 +75,14 @@ _ANSWER_FOR: Final = {
     0x04: Answer.REBIND,  # RINVBNDSTS
     0x05: Answer.REBIND,  # RALYBND
     0x08: Answer.RETRY,  # RSYSERR
+    0x0B: Answer.REFUSE,  # RINVDSTADR
     0x0D: Answer.REBIND,  # RBINDFAIL
     0x0E: Answer.REBIND,  # RINVPASWD
     0x0F: Answer.REBIND,  # RINVSYSID
     0x14: Answer.SLOW_DOWN,  # RMSGQFUL
     0x45: Answer.RETRY,  # RSUBMITFAIL
+    0x50: Answer.REFUSE,  # RINVDSTTON
+    0x51: Answer.REFUSE,  # RINVDSTNPI
     0x58: Answer.SLOW_DOWN,  # RTHROTTLED
     0x64: Answer.RETRY,  # RX_T_APPN
     0xFF: Answer.RETRY,  # RUNKNOWNERR
@@ -84,7 +93,33 @@ def answer_for(command_status: int) -> Answer:
     """What a submit's command_status (SMPP 3.4, 5.1.3) asks for.
 
     The three that refuse a bind say nothing about the message, so it is the link they condemn here too. Everything
-    else is permanent: the number, the sender, the content, our own mistake, a plain refusal, and a vendor's own
-    codes (0x400 and up).
+    else is permanent at this carrier: the sender, the content, our own mistake, a plain refusal, and a vendor's own
+    codes (0x400 and up). Only what condemns the number is so at every other carrier as well.
     """
-    return _ANSWER_FOR.get(command_status, Answer.REFUSE)
+    return _ANSWER_FOR.get(command_status, Answer.NEXT)
+
+
+Meanings = Mapping[int, Answer]
+"""What a carrier's answers mean where they don't mean the usual."""
+
+USUAL: Final[Meanings] = MappingProxyType({})
+_MEANING: Final = re.compile(r"0[xX](?P<status>[0-9A-Fa-f]{1,8})=(?P<answer>[a-z_]+)")
+
+
+def parse_meanings(setting: str) -> Meanings:
+    """What an operator wrote of a carrier's answers, like `0x0401=retry,0x45=next`; nothing: all as usual.
+
+    Raises `Refused(invalid_value)` where it cannot be read.
+    """
+    found: dict[int, Answer] = {}
+    for written in filter(None, (part.strip() for part in setting.split(","))):
+        match = _MEANING.fullmatch(written)
+        answers = {answer.value for answer in Answer} - {Answer.TAKEN}
+        if match is None or match["answer"] not in answers or int(match["status"], 16) == 0:
+            raise Refused(
+                Code.INVALID_VALUE,
+                f"{written!r} is no status with its meaning. Write 0x and the status in hexadecimal, =, and one of "
+                f"{', '.join(sorted(answers))}: 0x0401=retry.",
+            )
+        found[int(match["status"], 16)] = Answer(match["answer"])
+    return found

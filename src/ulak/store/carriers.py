@@ -15,8 +15,11 @@ State = Literal["active", "paused"]
 class Settings:
     """What an operator says of a carrier: how to bind to it, and how it wants its texts.
 
-    `throughput` in submits a second, 0 for no limit; `turkish` to `packed` are a `Style`, `message_ids` to
-    `ignore_case` a `RefForm`; `network_from` says where its receipts name the network, see `rules.network`.
+    `throughput` in submits a second over all connections, 0 for no limit; `window_max` is each connection's.
+    `turkish` to `packed` are a `Style`, `message_ids` to `ignore_case` a `RefForm`; `network_from` says where its
+    receipts name the network, see `rules.network`. A `pair` is a transmitter and a receiver for each connection;
+    `tls_ca` is PEM, empty for the authorities that the system trusts; `statuses` are `Meanings`, see
+    `rules.outcome`; with `headers` "approved" only those sender headers go over it that it has registered.
     """
 
     host: str
@@ -33,6 +36,13 @@ class Settings:
     ignore_zeros: bool = False
     ignore_case: bool = False
     network_from: str = "text"
+    system_type: str = ""
+    bind: Literal["transceiver", "pair"] = "transceiver"
+    connections: int = 1
+    tls: Literal["off", "verified", "unverified"] = "off"
+    tls_ca: str = field(default="", repr=False)
+    statuses: str = ""
+    headers: Literal["any", "approved"] = "any"
     state: State = "active"
 
     @property

@@ -156,3 +156,14 @@ async def refund(tx: Tx, refunds: Sequence[Refund], at: datetime) -> None:
     tenants, owners, sendings, positions, amounts = (list(column) for column in zip(*refunds, strict=True))
     await tx.execute(REFUNDED, tenants, owners, sendings, positions, amounts, SALES, at)
     await tx.execute(GIVE_BACK, tenants, owners, amounts)
+
+
+REFUND_OF: Final = """
+SELECT amount, created_at FROM transfers
+ WHERE tenant_id = $1 AND sending_id = $2 AND position = $3 AND kind = 'refund'"""
+
+
+async def refund_of(tx: Tx, tenant_id: UUID, sending_id: UUID, position: int) -> tuple[int, datetime] | None:
+    """What one message gave back, and when; None when it gave nothing back."""
+    row = await tx.fetchrow(REFUND_OF, tenant_id, sending_id, position)
+    return (row["amount"], row["created_at"]) if row else None

@@ -1,7 +1,7 @@
 """Reads across tenants, each of them listed here and nowhere else.
 
-Everything else in `store` names its tenant. What is in here serves the courier's sweeps and `ulak audit`,
-which look after all customers alike; no answer to a customer is ever made from it.
+Everything else in `store` names its tenant. What is in here serves the courier's sweeps, `ulak audit` and operators
+who look for a message, who look after all customers alike; no answer to a customer is ever made from it.
 """
 
 from datetime import datetime
@@ -17,6 +17,20 @@ SELECT tenant_id, id FROM sendings WHERE completed_at IS NULL AND expires_at <= 
 async def overdue(tx: Tx, expired_before: datetime, rows_max: int) -> list[tuple[UUID, UUID]]:
     """Sendings (tenant, id) with open messages whose validity ended before then, the oldest first."""
     return [(row["tenant_id"], row["id"]) for row in await tx.fetch(OVERDUE, expired_before, rows_max)]
+
+
+WHOSE: Final = """
+SELECT s.tenant_id, s.id
+  FROM (SELECT id FROM users UNION ALL SELECT id FROM organizations) t
+ CROSS JOIN LATERAL (
+       SELECT tenant_id, id FROM sendings WHERE tenant_id = t.id AND id >= $1 AND id <= $2 LIMIT 1) s
+ LIMIT 1"""
+
+
+async def whose(tx: Tx, first: UUID, last: UUID) -> tuple[UUID, UUID] | None:
+    """The (tenant, id) of the sending whose id lies in this span (`rules.ids.span`); None where there is none."""
+    row = await tx.fetchrow(WHOSE, first, last)
+    return (row["tenant_id"], row["id"]) if row else None
 
 
 class Difference(NamedTuple):

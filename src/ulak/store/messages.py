@@ -110,22 +110,28 @@ class Due(NamedTuple):
 
 DUE: Final = """
 WITH r AS MATERIALIZED (
-    SELECT r.*, s.text
-      FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::int[], $5::int[])
-           r(id, tenant_id, sending_id, first_position, end_position)
+    SELECT r.id, r.tenant_id, r.sending_id, r.first_position, r.end_position, r.positions::int[] AS positions, s.text
+      FROM unnest($2::bigint[], $3::uuid[], $4::uuid[], $5::int[], $6::int[], $7::text[])
+           r(id, tenant_id, sending_id, first_position, end_position, positions)
       JOIN sendings s ON s.tenant_id = r.tenant_id AND s.id = r.sending_id)
 SELECT r.id AS run, m.position, m.recipient, coalesce(m.text, r.text) AS text, m.attempts
   FROM r
   JOIN messages m ON m.tenant_id = r.tenant_id AND m.sending_id = r.sending_id
    AND m.position >= r.first_position AND m.position < r.end_position
  WHERE m.status = 'pending'
+   AND (m.routed_to IS NULL OR m.routed_to = $1)
+   AND (r.positions IS NULL OR m.position = ANY(r.positions))
  ORDER BY r.id, m.position"""
 
 
-async def due(tx: Tx, runs: Sequence[tuple[int, UUID, UUID, int, int]]) -> list[Due]:
-    """What is still pending in each run (id, tenant, sending, first, end), ordered by run and position."""
+Stretch = tuple[int, UUID, UUID, int, int, str | None]
+"""A run's (id, tenant, sending, first, end, positions); the last as PostgreSQL writes arrays, None for all."""
+
+
+async def due(tx: Tx, carrier_id: int, runs: Sequence[Stretch]) -> list[Due]:
+    """What is still pending in each run and to go over this carrier, ordered by run and position."""
     columns = (list(column) for column in zip(*runs, strict=True))
-    return [Due(*row) for row in await tx.fetch(DUE, *columns)]
+    return [Due(*row) for row in await tx.fetch(DUE, carrier_id, *columns)]
 
 
 class Taken(NamedTuple):
@@ -167,6 +173,11 @@ class End(NamedTuple):
     status: Status
     network: str | None = None
     refund: bool = False
+
+    @property
+    def key(self) -> Key:
+        """Which message."""
+        return Key(self.tenant_id, self.sending_id, self.position)
 
 
 #: Every part there can be.
@@ -241,6 +252,19 @@ async def ended_before(tx: Tx, keys: Sequence[Key], at: datetime) -> set[Key]:
     return {Key(*row) for row in await tx.fetch(ENDED_BEFORE, *columns, at)}
 
 
+ROUTE: Final = """
+UPDATE messages m SET routed_to = k.carrier_id
+  FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[]) k(tenant_id, sending_id, position, carrier_id)
+ WHERE m.tenant_id = k.tenant_id AND m.sending_id = k.sending_id AND m.position = k.position
+   AND m.status = 'pending'"""
+
+
+async def route(tx: Tx, routes: Sequence[tuple[Key, int]]) -> None:
+    """Say over which carrier, by its id, each of these pending messages goes from now on, and over no other."""
+    columns = zip(*((*key, carrier_id) for key, carrier_id in routes), strict=True)
+    await tx.execute(ROUTE, *map(list, columns))
+
+
 OPEN_OF_SENDING: Final = """
 SELECT position, status::text FROM messages
  WHERE tenant_id = $1 AND sending_id = $2 AND position >= $3 AND position < $4
@@ -266,3 +290,35 @@ UPDATE messages m SET attempts = m.attempts + 1
 async def count_attempt(tx: Tx, keys: Sequence[Key]) -> None:
     """Write down that these pending messages went out and no answer came."""
     await tx.execute(COUNT_ATTEMPT, *(list(column) for column in zip(*keys, strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """A message with what its sending says of it; money in micro-units."""
+
+    recipient: int
+    text: str
+    status: Status
+    network: str | None
+    price: int
+    refunded: bool
+    ended_at: datetime | None
+    user_id: UUID
+    service_id: UUID
+    sender: str | None
+    source: str
+    created_at: datetime
+    expires_at: datetime
+
+
+DETAIL: Final = """
+SELECT m.recipient, coalesce(m.text, s.text) AS text, m.status::text AS status, m.network, m.price, m.refunded,
+       m.ended_at, s.user_id, s.service_id, s.sender, s.source, s.created_at, s.expires_at
+  FROM messages m JOIN sendings s ON s.tenant_id = m.tenant_id AND s.id = m.sending_id
+ WHERE m.tenant_id = $1 AND m.sending_id = $2 AND m.position = $3"""
+
+
+async def detail(tx: Tx, key: Key) -> Detail | None:
+    """One message, for whoever looks closely."""
+    row = await tx.fetchrow(DETAIL, *key)
+    return Detail(**{**row, "status": Status(row["status"])}) if row else None

@@ -1,6 +1,7 @@
 """The queue: which messages wait for which carrier.
 
-Owns the table `batches`. A row is a run of one sending's messages. A process leases rows for some seconds, in
+Owns the table `batches`. A row is a run of one sending's messages: every position of a stretch, or some of them
+where neighbours go over other carriers. A process leases rows for some seconds, in
 the order priority, turn; it renews what it still works on and deletes what is answered whole. A lease that runs
 out is anybody's again, so a process that dies delays its messages and loses none.
 
@@ -24,7 +25,7 @@ RUN_TURN: Final = 1000
 
 
 class NewRun(NamedTuple):
-    """A run of positions [first, end) of a sending, to be queued."""
+    """A run of a sending, to be queued: the positions [first, end), or only `positions` of them, which rise."""
 
     carrier_id: int
     priority: int
@@ -34,51 +35,109 @@ class NewRun(NamedTuple):
     first_position: int
     end_position: int
     expires_at: datetime
+    positions: list[int] | None = None
+
+
+def new_run(
+    positions: Sequence[int],
+    *,
+    carrier_id: int,
+    priority: int,
+    turn: int,
+    tenant_id: UUID,
+    sending_id: UUID,
+    expires_at: datetime,
+) -> NewRun:
+    """A run of these positions, which rise; where they have no gaps only their ends are written."""
+    first, end = positions[0], positions[-1] + 1
+    gaps = end - first > len(positions)
+    return NewRun(
+        carrier_id,
+        priority,
+        turn,
+        tenant_id,
+        sending_id,
+        first,
+        end,
+        expires_at,
+        list(positions) if gaps else None,
+    )
 
 
 ADD: Final = """
 INSERT INTO batches (carrier_id, priority, turn, tenant_id, sending_id, first_position, end_position, marked_to,
-                     expires_at)
-SELECT carrier_id, priority, turn, tenant_id, sending_id, first_position, end_position, first_position, expires_at
-  FROM unnest($1::int[], $2::int[], $3::bigint[], $4::uuid[], $5::uuid[], $6::int[], $7::int[], $8::timestamptz[])
-       r(carrier_id, priority, turn, tenant_id, sending_id, first_position, end_position, expires_at)"""
+                     expires_at, positions)
+SELECT carrier_id, priority, turn, tenant_id, sending_id, first_position, end_position, first_position, expires_at,
+       positions::int[]
+  FROM unnest($1::int[], $2::int[], $3::bigint[], $4::uuid[], $5::uuid[], $6::int[], $7::int[], $8::timestamptz[],
+              $9::text[])
+       r(carrier_id, priority, turn, tenant_id, sending_id, first_position, end_position, expires_at, positions)"""
 
 
 async def add(tx: Tx, runs: Sequence[NewRun]) -> None:
     """Queue runs."""
-    await tx.execute(ADD, *(list(column) for column in zip(*runs, strict=True)))
+    *columns, positions = zip(*runs, strict=True)
+    await tx.execute(ADD, *map(list, columns), list(map(written, positions)))
+
+
+def written(positions: Sequence[int] | None) -> str | None:
+    """An array as PostgreSQL writes it: unnest takes arrays of arrays apart to their last element."""
+    return None if positions is None else f"{{{','.join(map(str, positions))}}}"
 
 
 class Run(NamedTuple):
-    """A leased run. `marked_to`: positions before it may have gone out already."""
+    """A leased run. `marked_to`: positions before it may have gone out already.
+
+    `lapsed`: whoever had it last went away without giving it back. `others`: its service has more than one carrier.
+    """
 
     id: int
     priority: int
+    turn: int
     tenant_id: UUID
     sending_id: UUID
     first_position: int
     end_position: int
     marked_to: int
     expires_at: datetime
+    positions: list[int] | None
     sender: str | None
+    service_id: UUID
     resend_unsure: bool
+    lapsed: bool
+    others: bool
+
+    @property
+    def stretch(self) -> tuple[int, UUID, UUID, int, int, str | None]:
+        """Which messages it is about, as `messages.due` asks."""
+        return (
+            self.id,
+            self.tenant_id,
+            self.sending_id,
+            self.first_position,
+            self.end_position,
+            written(self.positions),
+        )
 
 
 LEASE: Final = """
 WITH next AS (
-    SELECT id, priority, turn, end_position - first_position AS n FROM batches
+    SELECT id, priority, turn, coalesce(cardinality(positions), end_position - first_position) AS n,
+           lease IS NOT NULL AS lapsed
+      FROM batches
      WHERE carrier_id = $1 AND priority <= $2 AND (leased_until IS NULL OR leased_until < now())
      ORDER BY priority, turn, id LIMIT $3
        FOR UPDATE SKIP LOCKED),
 fitting AS (
-    SELECT id, sum(n) OVER (ORDER BY priority, turn, id) - n AS before FROM next),
+    SELECT id, lapsed, sum(n) OVER (ORDER BY priority, turn, id) - n AS before FROM next),
 leased AS (
     UPDATE batches b SET lease = $5, leased_until = now() + $6::interval
       FROM fitting f WHERE f.id = b.id AND f.before < $4
  RETURNING b.id, b.priority, b.turn, b.tenant_id, b.sending_id, b.first_position, b.end_position, b.marked_to,
-           b.expires_at)
-SELECT l.id, l.priority, l.tenant_id, l.sending_id, l.first_position, l.end_position, l.marked_to, l.expires_at,
-       s.sender, s.resend_unsure
+           b.expires_at, b.positions, f.lapsed)
+SELECT l.id, l.priority, l.turn, l.tenant_id, l.sending_id, l.first_position, l.end_position, l.marked_to, l.expires_at,
+       l.positions, s.sender, s.service_id, s.resend_unsure, l.lapsed,
+       (SELECT count(*) FROM routes r WHERE r.service_id = s.service_id) > 1 AS others
   FROM leased l JOIN sendings s ON s.tenant_id = l.tenant_id AND s.id = l.sending_id
  ORDER BY l.priority, l.turn, l.id"""
 
@@ -88,6 +147,24 @@ async def lease(
 ) -> list[Run]:
     """Take the next runs for a carrier, as many as `room` messages ask for (at least one run)."""
     rows = await tx.fetch(LEASE, carrier_id, priority_max, rows_max, room, lease, timedelta(seconds=seconds))
+    return [Run(*row) for row in rows]
+
+
+WAITING: Final = """
+SELECT b.id, b.priority, b.turn, b.tenant_id, b.sending_id, b.first_position, b.end_position, b.marked_to, b.expires_at,
+       b.positions, s.sender, s.service_id, s.resend_unsure, b.lease IS NOT NULL AS lapsed, true AS others
+  FROM batches b JOIN sendings s ON s.tenant_id = b.tenant_id AND s.id = b.sending_id
+ WHERE b.carrier_id = $1 AND s.service_id = $2 AND s.created_at <= $3 AND b.id > $4
+   AND (b.leased_until IS NULL OR b.leased_until < now())
+ ORDER BY b.id LIMIT $5
+   FOR UPDATE OF b SKIP LOCKED"""
+
+
+async def waiting(
+    tx: Tx, carrier_id: int, service_id: UUID, accepted_before: datetime, after: int, rows_max: int
+) -> list[Run]:
+    """Lock runs of a service that wait for a carrier and that nobody has in hand, in the order of their ids."""
+    rows = await tx.fetch(WAITING, carrier_id, service_id, accepted_before, after, rows_max)
     return [Run(*row) for row in rows]
 
 
@@ -124,6 +201,14 @@ async def release(tx: Tx, runs: Sequence[tuple[int, int]], lease: UUID) -> None:
     await tx.execute(RELEASE, *(list(column) for column in zip(*runs, strict=True)), lease)
 
 
+LET_GO: Final = "UPDATE batches SET lease = NULL, leased_until = NULL WHERE id = ANY($1::bigint[])"
+
+
+async def let_go(tx: Tx, runs: Sequence[int]) -> None:
+    """Nobody has these runs in hand any more; the caller has locked them and looked after what was unsure."""
+    await tx.execute(LET_GO, runs)
+
+
 FINISH: Final = "DELETE FROM batches WHERE id = ANY($1::bigint[])"
 
 
@@ -140,6 +225,7 @@ class Stale(NamedTuple):
     sending_id: UUID
     first_position: int
     end_position: int
+    positions: list[int] | None
 
 
 EXPIRED: Final = """
@@ -147,7 +233,7 @@ DELETE FROM batches WHERE id IN (
     SELECT id FROM batches
      WHERE expires_at <= $1 AND (leased_until IS NULL OR leased_until < now())
      ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
-RETURNING id, tenant_id, sending_id, first_position, end_position"""
+RETURNING id, tenant_id, sending_id, first_position, end_position, positions"""
 
 
 async def take_expired(tx: Tx, at: datetime, rows_max: int) -> list[Stale]:

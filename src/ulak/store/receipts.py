@@ -1,17 +1,17 @@
-"""Receipts that ended nothing when they came: their message was not known yet, or had ended before.
+"""Receipts: what carriers said became of what they took, each kept as it came.
 
 Owns the table `receipts`. An unmatched receipt waits here until the answer that names its message is written
-down, or until it is too old; a late one stays as a record.
+down, or until it is too old; a late one is one that came after its message had ended.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
-from ulak.base.db import Tx
+from ulak.base.db import Tx, deleted
 from ulak.rules.status import Status
 
-Result = Literal["unmatched", "late"]
+Result = Literal["unmatched", "matched", "late"]
 
 
 class Receipt(NamedTuple):
@@ -31,7 +31,7 @@ SELECT $6, r.ref, r.status::message_status, r.error, r.network, r.raw, $7, $8
 
 
 async def add(tx: Tx, carrier_id: int, receipts: Sequence[Receipt], result: Result, at: datetime) -> None:
-    """Keep receipts that ended nothing."""
+    """Keep receipts, and what they did."""
     columns = (list(column) for column in zip(*receipts, strict=True))
     await tx.execute(ADD, *columns, carrier_id, result, at)
 
@@ -67,9 +67,49 @@ async def overtaken(tx: Tx, since: datetime, rows_max: int) -> dict[int, list[st
     return found
 
 
-FORGET: Final = "DELETE FROM receipts WHERE result <> 'late' AND received_at < $1"
+FORGET_UNMATCHED: Final = "DELETE FROM receipts WHERE result = 'unmatched' AND received_at < $1"
 
 
-async def forget_old(tx: Tx, before: datetime) -> None:
-    """Delete what came before and matches nothing any more."""
-    await tx.execute(FORGET, before)
+async def forget_unmatched(tx: Tx, before: datetime) -> None:
+    """Delete what came before and has matched nothing."""
+    await tx.execute(FORGET_UNMATCHED, before)
+
+
+FORGET: Final = """
+DELETE FROM receipts WHERE ctid = ANY (ARRAY (
+    SELECT ctid FROM receipts WHERE received_at < $1 AND result <> 'unmatched' LIMIT $2))"""
+
+
+async def forget_old(tx: Tx, before: datetime, rows_max: int) -> int:
+    """Delete what came before, at most so many; returns how many."""
+    return deleted(await tx.execute(FORGET, before, rows_max))
+
+
+class Kept(NamedTuple):
+    """A receipt as it stands in a message's history."""
+
+    ref: str
+    status: Status | None
+    error: str | None
+    network: str | None
+    raw: str
+    result: Result
+    received_at: datetime
+
+
+OF_REFS: Final = """
+SELECT ref, status::text, error, network, raw, result, received_at FROM receipts
+ WHERE carrier_id = $1 AND ref = ANY($2::text[])
+   AND (received_at >= $3 AND received_at <= $4 AND result = 'matched')
+ UNION ALL
+SELECT ref, status::text, error, network, raw, result, received_at FROM receipts
+ WHERE carrier_id = $1 AND ref = ANY($2::text[]) AND result <> 'matched' AND received_at >= $3
+ ORDER BY received_at"""
+
+
+async def of_refs(
+    tx: Tx, carrier_id: int, refs: Sequence[str], since: datetime, until: datetime
+) -> list[Kept]:
+    """What a carrier said of these ids in this time, and what it said late, in order."""
+    rows = await tx.fetch(OF_REFS, carrier_id, refs, since, until)
+    return [Kept(ref, Status(status) if status else None, *rest) for ref, status, *rest in rows]

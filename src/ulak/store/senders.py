@@ -1,4 +1,4 @@
-"""Sender headers of customers: what stands where the number of the sender would. Owns the table `senders`."""
+"""Sender headers of customers: what stands where the number of the sender would. Owns `senders` and `approvals`."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -33,3 +33,41 @@ ALL: Final = "SELECT service_id, organization_id, user_id, header FROM senders O
 async def all(tx: Tx) -> list[Sender]:
     """Every customer's header."""
     return [Sender(**row) for row in await tx.fetch(ALL)]
+
+
+REMOVE: Final = """
+DELETE FROM senders WHERE service_id = $1 AND organization_id IS NOT DISTINCT FROM $2
+   AND user_id IS NOT DISTINCT FROM $3 RETURNING header"""
+
+
+async def remove(tx: Tx, service_id: UUID, organization_id: UUID | None, user_id: UUID | None) -> str | None:
+    """Take a customer's header with a service away; returns what it was, None when there was none."""
+    header: str | None = await tx.fetchval(REMOVE, service_id, organization_id, user_id)
+    return header
+
+
+APPROVE: Final = "INSERT INTO approvals (carrier_id, header) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+
+
+async def approve(tx: Tx, carrier_id: int, header: str) -> None:
+    """A carrier has registered this header."""
+    await tx.execute(APPROVE, carrier_id, header)
+
+
+WITHDRAW: Final = "DELETE FROM approvals WHERE carrier_id = $1 AND header = $2 RETURNING header"
+
+
+async def withdraw(tx: Tx, carrier_id: int, header: str) -> bool:
+    """It has it no more; False when it never had."""
+    return await tx.fetchval(WITHDRAW, carrier_id, header) is not None
+
+
+APPROVED: Final = "SELECT carrier_id, header FROM approvals ORDER BY carrier_id, header"
+
+
+async def approved(tx: Tx) -> dict[int, frozenset[str]]:
+    """The headers that each carrier has registered."""
+    found: dict[int, frozenset[str]] = {}
+    for carrier_id, header in await tx.fetch(APPROVED):
+        found[carrier_id] = found.get(carrier_id, frozenset()) | {header}
+    return found

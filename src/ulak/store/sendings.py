@@ -26,7 +26,6 @@ class NewSending:
     user_id: UUID
     owner_id: UUID
     service_id: UUID
-    carrier_id: int
     source: Source
     text: str
     search_text: str
@@ -62,14 +61,14 @@ class Sending:
 
 
 ADD: Final = """
-INSERT INTO sendings (tenant_id, id, user_id, owner_id, service_id, carrier_id, source, text, search_text, sender,
+INSERT INTO sendings (tenant_id, id, user_id, owner_id, service_id, source, text, search_text, sender,
                       unit_price, refund_not_sent, refund_no_signal, resend_unsure, n_valid, n_invalid, total_cost,
                       created_at, expires_at, n_pending)
 SELECT s.*, s.n_valid
-  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::int[], $7::text[], $8::text[],
-              $9::text[], $10::text[], $11::bigint[], $12::bool[], $13::bool[], $14::bool[], $15::int[], $16::int[],
-              $17::bigint[], $18::timestamptz[], $19::timestamptz[])
-       s(tenant_id, id, user_id, owner_id, service_id, carrier_id, source, text, search_text, sender,
+  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
+              $8::text[], $9::text[], $10::bigint[], $11::bool[], $12::bool[], $13::bool[], $14::int[], $15::int[],
+              $16::bigint[], $17::timestamptz[], $18::timestamptz[])
+       s(tenant_id, id, user_id, owner_id, service_id, source, text, search_text, sender,
          unit_price, refund_not_sent, refund_no_signal, resend_unsure, n_valid, n_invalid, total_cost,
          created_at, expires_at)"""
 

@@ -1,8 +1,8 @@
 """Services: what customers can send with. Owns the table `services`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import asyncpg
@@ -12,67 +12,61 @@ from ulak.base.db import Tx
 State = Literal["active", "inactive"]
 Billing = Literal["message", "segment"]
 Unsure = Literal["resend", "refund"]
+REFUNDABLE: Final = frozenset({"not_sent", "no_signal"})
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A service; `price` in micro-units for one message or segment, before any rule."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an operator says of a service; over which carriers it goes is its route (`store.routes`).
+
+    `price` in micro-units for one message or segment, before any rule; `sender` None for an empty source address;
+    `fallback_seconds` is how long a carrier may be down or throttle before its messages go to the next one.
+    """
+
+    price: int
+    billing: Billing = "message"
+    refund_on: frozenset[str] = REFUNDABLE
+    unsure: Unsure = "resend"
+    sender: str | None = None
+    validity_minutes: int = 1440
+    foreign_numbers: bool = False
+    fallback_seconds: int = 60
+    state: State = "active"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service(Settings):
+    """A service."""
 
     id: UUID
     name: str
     type: str
     currency: str
-    price: int
-    billing: Billing
-    refund_on: frozenset[str]
-    unsure: Unsure
-    sender: str | None
-    validity_minutes: int
-    foreign_numbers: bool
-    carrier_id: int
-    state: State
     created_at: datetime
 
 
-_COLUMNS: Final = """id, name, type, currency, price, billing, refund_on, unsure, sender, validity_minutes,
-          foreign_numbers, carrier_id, state, created_at"""
+_SETTINGS: Final = tuple(column.name for column in fields(Settings))
+_COLUMNS: Final = ", ".join(("id", "name", "type", "currency", "created_at", *_SETTINGS))
+
+
+def _places(first: int) -> str:
+    return ", ".join(f"${n}" for n in range(first, first + len(_SETTINGS)))
+
+
+def _values(settings: Settings) -> list[Any]:
+    """The settings in the order of the columns."""
+    values = {name: getattr(settings, name) for name in _SETTINGS}
+    return list((values | {"refund_on": sorted(settings.refund_on)}).values())
+
 
 ADD: Final = f"""
-INSERT INTO services (id, name, currency, price, billing, refund_on, unsure, sender, validity_minutes,
-                      foreign_numbers, carrier_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING {_COLUMNS}"""
+INSERT INTO services (id, name, currency, {", ".join(_SETTINGS)}) VALUES ($1, $2, $3, {_places(4)})
+ON CONFLICT DO NOTHING RETURNING {_COLUMNS}"""
 
 
-async def add(
-    tx: Tx,
-    id_: UUID,
-    name: str,
-    *,
-    currency: str,
-    price: int,
-    billing: Billing,
-    refund_on: frozenset[str],
-    unsure: Unsure,
-    sender: str | None,
-    validity_minutes: int,
-    foreign_numbers: bool,
-    carrier_id: int,
-) -> Service | None:
-    """Write an active service; None when the name is taken."""
-    row = await tx.fetchrow(
-        ADD,
-        id_,
-        name,
-        currency,
-        price,
-        billing,
-        sorted(refund_on),
-        unsure,
-        sender,
-        validity_minutes,
-        foreign_numbers,
-        carrier_id,
-    )
+async def add(tx: Tx, id_: UUID, name: str, currency: str, settings: Settings) -> Service | None:
+    """Write a service; None when the name is taken."""
+    row = await tx.fetchrow(ADD, id_, name, currency, *_values(settings))
     return _service(row) if row else None
 
 
@@ -104,26 +98,12 @@ async def lock(tx: Tx, id_: UUID) -> Service:
 
 
 UPDATE: Final = f"""
-UPDATE services SET price = $2, billing = $3, refund_on = $4, unsure = $5, sender = $6, validity_minutes = $7,
-                    foreign_numbers = $8, carrier_id = $9, state = $10
- WHERE id = $1 RETURNING {_COLUMNS}"""
+UPDATE services SET ({", ".join(_SETTINGS)}) = ROW ({_places(2)}) WHERE id = $1 RETURNING {_COLUMNS}"""
 
 
 async def update(tx: Tx, service: Service) -> Service:
     """Write a service's settings as they stand in `service`."""
-    row = await tx.fetchrow(
-        UPDATE,
-        service.id,
-        service.price,
-        service.billing,
-        sorted(service.refund_on),
-        service.unsure,
-        service.sender,
-        service.validity_minutes,
-        service.foreign_numbers,
-        service.carrier_id,
-        service.state,
-    )
+    row = await tx.fetchrow(UPDATE, service.id, *_values(service))
     assert row
     return _service(row)
 

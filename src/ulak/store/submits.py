@@ -1,7 +1,8 @@
 """What went to a carrier under which id: how a receipt finds its message.
 
-Owns the table `submits`, a row for each part a carrier has taken. The key (carrier, ref) is not unique: a
-carrier reuses its ids, and one that was restarted may begin again.
+Owns the table `submits`, a row for each part a carrier has taken: when it went out, when it was answered, and the
+carrier's id. `ref` is the id in its normal form; what the carrier wrote is kept where that differs. The key
+(carrier, ref) is not unique: a carrier reuses its ids, and one that was restarted may begin again.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from ulak.base.db import Tx
+from ulak.base.db import Tx, deleted
 
 
 class Submit(NamedTuple):
@@ -20,12 +21,15 @@ class Submit(NamedTuple):
     sending_id: UUID
     position: int
     part: int
+    submitted_at: datetime
+    answered_id: str | None
 
 
 ADD: Final = """
-INSERT INTO submits (carrier_id, ref, tenant_id, sending_id, position, part, submitted_at)
-SELECT $6, s.*, $7 FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::int[])
-       s(ref, tenant_id, sending_id, position, part)"""
+INSERT INTO submits (carrier_id, ref, tenant_id, sending_id, position, part, submitted_at, answered_id, answered_at)
+SELECT $8, s.*, $9
+  FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::int[], $6::timestamptz[], $7::text[])
+       s(ref, tenant_id, sending_id, position, part, submitted_at, answered_id)"""
 
 
 async def add(tx: Tx, carrier_id: int, submits: Sequence[Submit], at: datetime) -> None:
@@ -35,9 +39,9 @@ async def add(tx: Tx, carrier_id: int, submits: Sequence[Submit], at: datetime) 
 
 
 FIND: Final = """
-SELECT ref, tenant_id, sending_id, position, part FROM submits
+SELECT ref, tenant_id, sending_id, position, part, submitted_at, answered_id FROM submits
  WHERE carrier_id = $1 AND ref = ANY($2::text[])
- ORDER BY submitted_at"""
+ ORDER BY answered_at"""
 
 
 async def find(tx: Tx, carrier_id: int, refs: Sequence[str]) -> dict[str, list[Submit]]:
@@ -46,3 +50,38 @@ async def find(tx: Tx, carrier_id: int, refs: Sequence[str]) -> dict[str, list[S
     for row in await tx.fetch(FIND, carrier_id, refs):
         found.setdefault(row["ref"], []).append(Submit(*row))
     return found
+
+
+class Answered(NamedTuple):
+    """A part of one message as it stands in its history."""
+
+    carrier_id: int
+    ref: str
+    part: int
+    submitted_at: datetime
+    answered_id: str | None
+    answered_at: datetime
+
+
+OF_MESSAGE: Final = """
+SELECT carrier_id, ref, part, submitted_at, answered_id, answered_at FROM submits
+ WHERE answered_at >= $4 AND answered_at <= $5 AND tenant_id = $1 AND sending_id = $2 AND position = $3
+ ORDER BY answered_at, part"""
+
+
+async def of_message(
+    tx: Tx, tenant_id: UUID, sending_id: UUID, position: int, since: datetime, until: datetime
+) -> list[Answered]:
+    """The parts of one message that were taken in this time, in order."""
+    return [
+        Answered(*row) for row in await tx.fetch(OF_MESSAGE, tenant_id, sending_id, position, since, until)
+    ]
+
+
+FORGET: Final = """
+DELETE FROM submits WHERE ctid = ANY (ARRAY (SELECT ctid FROM submits WHERE answered_at < $1 LIMIT $2))"""
+
+
+async def forget_old(tx: Tx, before: datetime, rows_max: int) -> int:
+    """Delete what is older, at most so many; returns how many."""
+    return deleted(await tx.execute(FORGET, before, rows_max))

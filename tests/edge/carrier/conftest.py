@@ -14,7 +14,7 @@ from smpp.simulator import Simulator, SimulatorOptions
 from tests.flow.conftest import World, inhabited
 from ulak.base.config import Config
 from ulak.base.db import Database
-from ulak.edge.carrier.link import Link
+from ulak.edge.carrier.trunk import Trunk
 from ulak.rules.status import Status
 from ulak.rules.tenancy import Context
 from ulak.store import carriers
@@ -44,7 +44,7 @@ class Bench:
             )
             [row] = [one for one in await carriers.all(tx) if one.id == self.world.carrier]
         self.world.directory.forget()
-        link = Link(self.db, row, Config(reconnect_seconds_max=1.0))
+        link = Trunk(self.db, row, Config(reconnect_seconds_max=1.0))
         running = asyncio.create_task(link.run())
         try:
             yield simulator

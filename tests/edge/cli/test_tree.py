@@ -44,6 +44,7 @@ RELIED_ON: dict[str, set[str]] = {
     "service set": set(),
     "service set-state": set(),
     "sender set": {"--service", "--org", "--user"},
+    "message show": set(),
     "price add": {"--service", "--org", "--user", "--kind", "--value", "--from-volume", "--starts", "--ends"},
     "price remove": set(),
     "price explain": {"--service", "--user", "--org"},

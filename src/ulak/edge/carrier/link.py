@@ -1,8 +1,9 @@
 """One link: a bind to a carrier that is kept up, fed from the queue, and listened to.
 
-The link leases runs while it is bound and has room, keeps the carrier's window full, hears answers and receipts,
-and has them written down by its recorder. When the connection dies, what was in flight is unsure and is handed
-to `flow.dispatch.give_back` with everything else that was leased; then it binds again, later each time.
+The link leases runs while it is bound and has room, keeps its window full, hears answers and receipts, and has
+them written down by its recorder. When the connection dies, what was in flight is unsure and is handed to
+`flow.dispatch.give_back` with everything else that was leased; then it binds again, later each time. A carrier with
+several connections has as many links, which share its pace (`trunk`).
 """
 
 import asyncio
@@ -16,68 +17,89 @@ import structlog
 
 import smpp.receipt
 from smpp.backoff import Backoff
-from smpp.client import Answer, BindRefused, Client, ClientOptions, Delivery
-from smpp.pdu import SubmitSm, Tag, Tlvs
+from smpp.client import Answer, BindRefused, ClientOptions, Delivery, tls_context
+from smpp.pair import Bind, bind
+from smpp.pdu import Status, words
 from ulak.base import metrics
 from ulak.base.config import Config
 from ulak.base.db import COLLISION, UNREACHABLE, Database
+from ulak.edge.carrier import translate
 from ulak.edge.carrier.outbox import Item, Outbox
 from ulak.edge.carrier.pace import Pace
 from ulak.edge.carrier.recorder import Recorder
+from ulak.edge.carrier.share import Share
 from ulak.flow import dispatch
 from ulak.flow.accept import now
-from ulak.rules import outcome, segments, sender
+from ulak.rules import outcome
 from ulak.rules.network import parse_source
-from ulak.rules.refs import RefForm
-from ulak.store import queue
+from ulak.store import links, queue
 from ulak.store.carriers import Carrier
-from ulak.store.receipts import Receipt
 
 POLL_SECONDS: Final = 1.0
 RETRIES_MAX: Final = 5
+RETRIES_BEFORE_NEXT: Final = 2
+"""Where another carrier could take it, this one is not asked as often."""
 RETRY_SECONDS: Final = 1.0
 LEASE_ROWS_MAX: Final = 200
-SHORT_MESSAGE_MAX: Final = 254
 #: How many messages are leased ahead of the window.
 AHEAD: Final = 2
+#: What refuses a bind for good, until somebody changes something here or there: asked again with long pauses.
+REFUSED_FOR_GOOD: Final = frozenset({Status.RBINDFAIL, Status.RINVPASWD, Status.RINVSYSID})
+REFUSED_SECONDS_FIRST: Final = 10.0
+REFUSED_TIMES_LONGER: Final = 5
 
 _log = structlog.get_logger(__name__)
 
 
 class Link:
-    """A carrier's link. `run` it in a task; `wake` it when there is work; `stop` it and await the task."""
+    """One of a carrier's connections, the one of this number. `run` it in a task; `wake` it when there is work; `stop`
+    it and await the task. `state`, `reason` and `since` say how it stands."""
 
-    def __init__(self, db: Database, carrier: Carrier, config: Config) -> None:
+    def __init__(
+        self, db: Database, carrier: Carrier, config: Config, *, number: int, pace: Pace, share: Share
+    ) -> None:
         self._db = db
         self.carrier = carrier
+        self.number = number
         self._config = config
         self._clock = asyncio.get_running_loop().time
-        self._pace = Pace(carrier.throughput, self._clock())
+        self._pace = pace
+        self._share = share
         self._recorder = Recorder(
             db,
             carrier.id,
             gather_seconds=config.flush_ms / 1000,
-            parts_max=max(1, carrier.window_max // 2),
+            submits_max=max(1, carrier.window_max // 2),
             written=self._written,
         )
-        self._outbox = Outbox(carrier.style, self._recorder.outcomes)
+        self._outbox = Outbox(carrier.id, carrier.style, self._recorder.outcomes)
         self._lease = uuid4()
         self._references = count()
-        self._client: Client | None = None
+        self._client: Bind | None = None
         self._lost = asyncio.Event()
+        self._lost_why = ""
         self._unsure: list[Item] = []
         self._hungry = asyncio.Event()
         self._stopping = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._took_something = False
         self._label = str(carrier.id)
         self._refs = carrier.refs
         self._network_from = parse_source(carrier.network_from)
+        self._meanings = outcome.parse_meanings(carrier.statuses)
+        self.state: links.State = "connecting"
+        self.reason: str | None = None
+        self.since = now()
 
     # from outside
 
     def wake(self) -> None:
         """There may be work in the queue."""
         self._hungry.set()
+
+    def pump(self) -> None:
+        """There may be room to submit more."""
+        self._pump()
 
     def stop(self) -> None:
         """Send no more, wait for what is in flight, give the rest back; then `run` returns."""
@@ -86,8 +108,9 @@ class Link:
 
     async def run(self) -> None:
         """Keep the link up until `stop`."""
-        recorder = asyncio.create_task(self._recorder.run(), name=f"recorder-{self.carrier.name}")
-        keeping = asyncio.create_task(self._keep_up(), name=f"link-{self.carrier.name}")
+        name = f"{self.carrier.name}-{self.number}"
+        recorder = asyncio.create_task(self._recorder.run(), name=f"recorder-{name}")
+        keeping = asyncio.create_task(self._keep_up(), name=f"link-{name}")
         try:
             await asyncio.wait({recorder, keeping}, return_when=asyncio.FIRST_COMPLETED)
             for task in (recorder, keeping):
@@ -104,45 +127,56 @@ class Link:
     # the connection
 
     async def _keep_up(self) -> None:
-        backoff = Backoff(max_seconds=self._config.reconnect_seconds_max)
+        longest = self._config.reconnect_seconds_max
+        trouble = Backoff(max_seconds=longest)
+        refused = Backoff(min(REFUSED_SECONDS_FIRST, longest), REFUSED_TIMES_LONGER * longest)
         while not self._stopping.is_set():
-            if await self._bind():
-                backoff.reset()
+            pause = trouble
+            try:
+                await self._bind()
+            except BindRefused as refusal:
+                pause = refused if refusal.status in REFUSED_FOR_GOOD else trouble
+                self._stands("refused", str(refusal))
+                _log.error("bind_refused", carrier=self.carrier.name, reason=self.reason)
+            except (OSError, TimeoutError, ValueError) as error:
+                self._stands("unreachable", _why(error))
+                _log.warning("carrier_unreachable", carrier=self.carrier.name, error=self.reason)
+            else:
                 await self._bound()
+                if self._took_something:  # else it may be the bind itself that the carrier objects to
+                    trouble.reset()
+                    refused.reset()
             if not self._stopping.is_set():
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(backoff.next()):
+                    async with asyncio.timeout(pause.next()):
                         await self._stopping.wait()
 
-    async def _bind(self) -> bool:
+    def _stands(self, state: links.State, reason: str | None = None) -> None:
+        """Remember how it stands; the time is that of the change between up and not."""
+        if (state == "bound") != (self.state == "bound"):
+            self.since = now()
+        self.state, self.reason = state, reason
+
+    async def _bind(self) -> None:
+        its = self.carrier
         self._lost = asyncio.Event()
+        self._took_something = False
+        verify = its.tls == "verified"
         options = ClientOptions(
-            host=self.carrier.host,
-            port=self.carrier.port,
-            system_id=self.carrier.system_id,
-            password=self.carrier.password,
-            window_max=self.carrier.window_max,
+            host=its.host,
+            port=its.port,
+            system_id=its.system_id,
+            password=its.password,
+            system_type=its.system_type,
+            window_max=its.window_max,
             enquire_seconds=self._config.enquire_seconds,
             response_seconds=self._config.response_seconds,
+            tls=None if its.tls == "off" else tls_context(verify=verify, ca=its.tls_ca or None),
         )
-        try:
-            self._client = await Client.bind(options, self)
-        except BindRefused as refused:
-            _log.error(
-                "bind_refused",
-                carrier=self.carrier.name,
-                status=f"0x{refused.status:02X}",
-                reason=str(refused),
-            )
-        except (OSError, TimeoutError) as error:
-            _log.warning(
-                "carrier_unreachable", carrier=self.carrier.name, error=str(error) or type(error).__name__
-            )
-        else:
-            _log.info("bound", carrier=self.carrier.name)
-            metrics.LINK_UP.labels(self._label).set(1)
-            return True
-        return False
+        self._client = await bind(options, self, pair=its.bind == "pair")
+        self._stands("bound")
+        _log.info("bound", carrier=its.name, connection=self.number)
+        metrics.LINK_UP.labels(self._label).inc()
 
     async def _bound(self) -> None:
         """While the connection lasts: feed it and hold on to the leases. Afterwards: give back what is left."""
@@ -164,7 +198,8 @@ class Link:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
-            metrics.LINK_UP.labels(self._label).set(0)
+            metrics.LINK_UP.labels(self._label).dec()
+        self._stands("lost", self._lost_why)
         await self._give_back()
 
     async def _drain(self) -> None:
@@ -184,6 +219,7 @@ class Link:
     async def _give_back(self) -> None:
         """Everything leased goes back to the queue, after all that is known of it is written."""
         self._client = None
+        self._outbox.tell_troubles()
         await self._recorder.flush()
         unsure = [item.unsure for item in self._unsure if not item.over]
         self._unsure.clear()
@@ -194,7 +230,14 @@ class Link:
         while runs or unsure:
             try:
                 return await dispatch.give_back(
-                    self._db, self._lease, runs, unsure, now(), attempts_max=self._config.attempts_max
+                    self._db,
+                    self.carrier.id,
+                    self._lease,
+                    runs,
+                    unsure,
+                    now(),
+                    why=f"no answer came: {self._lost_why}",
+                    attempts_max=self._config.attempts_max,
                 )
             except (*UNREACHABLE, *COLLISION):
                 await asyncio.sleep(POLL_SECONDS)
@@ -279,20 +322,29 @@ class Link:
                 break
             item, part = entry
             if item.expired(at):
-                self._outbox.refused(item)
+                self._outbox.expired(item)
                 moved = True
                 continue
-            wait = self._pace.take(self._clock())
-            if wait:
-                self._outbox.again(item, part)
-                self._pump_in(wait)
+            if not self._may_go():
+                self._outbox.not_gone(item, part)
                 break
-            client.submit(_submit(item, part), entry)
+            client.submit(translate.submit_sm(item, part), entry)
+            self._outbox.gone(item, part, at)
             moved = True
         if moved and self._outbox.lined_up < self.carrier.window_max:
             self._hungry.set()
         if client:
             metrics.WINDOW.labels(self._label).set(client.outstanding)
+
+    def _may_go(self) -> bool:
+        """Whether the operator's limit and the carrier's pace let one more go; if not, it will be asked again."""
+        if not self._share.take():
+            return False
+        wait = self._pace.take(self._clock())
+        if wait:
+            self._share.put_back()
+            self._pump_in(wait)
+        return not wait
 
     def _written(self) -> None:
         """The recorder has room again, and so may the window."""
@@ -314,30 +366,40 @@ class Link:
         """`smpp`: the carrier has answered submits."""
         if taken := sum(answer.status == 0 for answer in answers):
             self._pace.taken(self._clock(), taken)  # before a throttling answer among them asks how many
+            self._took_something = True
             metrics.SUBMITTED.labels(self._label, "0x00").inc(taken)
         for answer in answers:
             item, part = cast(tuple[Item, int], answer.token)
             if answer.status == 0:
-                self._outbox.taken(item, part, self._refs.of_answer(_clean(answer.message_id)))
+                answered_id = translate.clean(answer.message_id)
+                self._outbox.taken(item, part, self._refs.of_answer(answered_id), answered_id)
             else:
                 self._not_taken(item, part, answer.status)
         self._pump()
 
     def _not_taken(self, item: Item, part: int, status: int) -> None:
         metrics.SUBMITTED.labels(self._label, f"0x{status:02X}").inc()
-        match outcome.answer_for(status):
+        retries_max = RETRIES_BEFORE_NEXT if item.run.others else RETRIES_MAX
+        match self._meanings.get(status) or outcome.answer_for(status):
             case outcome.Answer.SLOW_DOWN:
                 self._pace.throttled(self._clock())
-                self._outbox.again(item, part)
-            case outcome.Answer.RETRY if item.retries < RETRIES_MAX:
+                self._outbox.not_taken(item, "throttled", status)
+                self._outbox.not_gone(item, part)
+            case outcome.Answer.RETRY if item.retries < retries_max:
+                self._outbox.not_taken(item, "retried", status)
                 self._later(item, part)
             case outcome.Answer.REBIND:
-                self._outbox.again(item, part)
+                self._outbox.not_taken(item, "retried", status)
+                self._outbox.not_gone(item, part)
+                self._lost_why = f"the carrier answered {words(status)}"
                 if self._client:
                     self._client.close()
-            case _:
+            case outcome.Answer.REFUSE:
                 _log.info("refused", carrier=self.carrier.name, status=f"0x{status:02X}")
-                self._outbox.refused(item)
+                self._outbox.refused(item, status)
+            case _:
+                _log.info("turned_away", carrier=self.carrier.name, status=f"0x{status:02X}")
+                self._outbox.turned_away(item, status)
 
     def _later(self, item: Item, part: int) -> None:
         """Try a part again after a pause that doubles each time."""
@@ -345,7 +407,7 @@ class Link:
         item.retries += 1
 
         def again() -> None:
-            self._outbox.again(item, part)
+            self._outbox.not_gone(item, part)
             self._pump()
 
         asyncio.get_running_loop().call_later(delay, again)
@@ -354,7 +416,7 @@ class Link:
         """`smpp`: the carrier brings receipts; they are acknowledged once they are written."""
         client = self._client
         parsed = [smpp.receipt.parse(delivery.pdu, self._network_from) for delivery in deliveries]
-        receipts = [_receipt(one, self._refs) for one in parsed if one is not None]
+        receipts = [translate.receipt(one, self._refs) for one in parsed if one is not None]
         metrics.RECEIPTS.labels(self._label, "other").inc(len(deliveries) - len(receipts))
         sequences = [delivery.sequence for delivery in deliveries]
 
@@ -368,56 +430,15 @@ class Link:
         """`smpp`: the connection is over; what was in flight is unsure."""
         if unanswered or not self._stopping.is_set():
             _log.warning("link_lost", carrier=self.carrier.name, reason=reason, unanswered=len(unanswered))
+        self._lost_why = reason if reason != "closed" else self._lost_why or reason
         items = {id(item): item for item, _ in cast(list[tuple[Item, int]], unanswered)}
         self._unsure = list(items.values())
         self._lost.set()
 
 
-def _submit(item: Item, part: int) -> SubmitSm:
-    """One part as the PDU that carries it, with a receipt asked for."""
-    its = item.parts[part]
-    source_ton, source_npi, source = sender.address(item.run.sender)
-    text = its.udh + its.payload
-    in_payload = its.whole or len(text) > SHORT_MESSAGE_MAX
-    return SubmitSm(
-        source_addr_ton=source_ton,
-        source_addr_npi=source_npi,
-        source_addr=source,
-        dest_addr_ton=1,
-        dest_addr_npi=1,
-        destination_addr=str(item.due.recipient),
-        esm_class=0x40 if its.udh else 0,
-        validity_period=f"{item.run.expires_at:%y%m%d%H%M%S}000+",
-        registered_delivery=1,
-        data_coding=item.data_coding,
-        short_message=b"" if in_payload else text,
-        tlvs=({Tag.MESSAGE_PAYLOAD: text} if in_payload else {}) | _numbering(its.sar),
-    )
-
-
-def _numbering(sar: segments.Sar | None) -> Tlvs:
-    """A part's numbering as parameters (SMPP 3.4, 5.3.2.22 to .24)."""
-    if sar is None:
-        return {}
-    return {
-        Tag.SAR_MSG_REF_NUM: sar.reference.to_bytes(2, "big"),
-        Tag.SAR_TOTAL_SEGMENTS: bytes((sar.total,)),
-        Tag.SAR_SEGMENT_SEQNUM: bytes((sar.number,)),
-    }
-
-
-def _receipt(parsed: smpp.receipt.Receipt, refs: RefForm) -> Receipt:
-    """A carrier's receipt in our words."""
-    state = parsed.state.name if parsed.state else None
-    return Receipt(
-        ref=refs.of_receipt(_clean(parsed.message_id)),
-        status=None if parsed.intermediate else outcome.from_receipt(state, parsed.error),
-        error=_clean(parsed.error) if parsed.error else None,
-        network=_clean(parsed.network) if parsed.network else None,
-        raw=_clean(parsed.raw),
-    )
-
-
-def _clean(text: str) -> str:
-    """What a carrier sent, fit for the database."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
+def _why(error: Exception) -> str:
+    """Why a carrier cannot be reached, in words."""
+    if isinstance(error, TimeoutError) and not error.args:
+        return "no answer in time"
+    said = error.strerror if isinstance(error, OSError) else None
+    return " ".join((said or str(error) or type(error).__name__).split())

@@ -1,38 +1,49 @@
 """Work in memory: what a link has leased, and how far it has come with each message.
 
-A run comes in with its messages; they go out part by part, single sends first; each comes to an end, taken or
-refused, and with the last one the run is finished. Nothing here touches the network or the database.
+A run comes in with its messages; they go out part by part, single sends first; each comes to an end, taken, refused
+or turned away, and with the last one the run is finished. Nothing here touches the network or the database.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from ulak.flow.dispatch import Outcomes, Refusal, Took, Unsure, Work
+from ulak.flow.dispatch import Outcomes, Part, Refusal, Took
+from ulak.flow.fallback import TurnedAway
+from ulak.flow.unsure import Unsure, Work, key_of
 from ulak.rules import segments
 from ulak.store import queue
+from ulak.store.incidents import Incident, Kind
 from ulak.store.messages import Due, Key
 from ulak.store.queue import Run
 
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """A message on its way: which parts it has, and the carrier's id of each that was taken."""
+    """A message on its way: which parts it has, when each went out, and which the carrier has taken.
+
+    `unanswered` parts have not been taken yet, `in_flight` of them are at the carrier; `again` counts, for each
+    status, how often one was not taken and went out again. `refused_with` is set once the carrier has refused one.
+    """
 
     run: Run
     due: Due
     parts: tuple[segments.Part, ...]
     data_coding: int
-    refs: list[str]
+    sent_at: list[datetime | None]
+    taken: list[Part]
     unanswered: int
+    in_flight: int = 0
     retries: int = 0
+    again: dict[tuple[Kind, int], int] = field(default_factory=dict)
+    refused_with: int | None = None
     over: bool = False
 
     @property
     def key(self) -> Key:
         """Which message."""
-        return Key(self.run.tenant_id, self.run.sending_id, self.due.position)
+        return key_of(self.run, self.due)
 
     @property
     def unsure(self) -> Unsure:
@@ -47,13 +58,15 @@ class Item:
 class Outbox:
     """What is leased. `outcomes` is where ends of messages are written for the recorder."""
 
-    def __init__(self, style: segments.Style, outcomes: Callable[[], Outcomes]) -> None:
+    def __init__(self, carrier_id: int, style: segments.Style, outcomes: Callable[[], Outcomes]) -> None:
+        self._carrier_id = carrier_id
         self._style = style
         self._outcomes = outcomes
         self._ready: dict[int, deque[tuple[Item, int]]] = {queue.SINGLE: deque(), queue.BULK: deque()}
         self._unmarked: deque[Item] = deque()
         self._left: dict[int, int] = {}
         self._runs: dict[int, Run] = {}
+        self._troubled: dict[int, Item] = {}
 
     def __len__(self) -> int:
         """Parts that could go now, and messages that wait for their mark."""
@@ -81,7 +94,7 @@ class Outbox:
             for due in its:
                 encoded = segments.split(due.text, self._style, reference=reference())
                 n = len(encoded.parts)
-                item = Item(run, due, encoded.parts, encoded.data_coding, [""] * n, n)
+                item = Item(run, due, encoded.parts, encoded.data_coding, [None] * n, [], n)
                 if run.resend_unsure:
                     self._line_up(item)
                 else:
@@ -107,39 +120,105 @@ class Outbox:
         for ready in self._ready.values():
             while ready:
                 item, part = ready.popleft()
-                if not item.over:
+                if not item.over and item.refused_with is None:
                     return item, part
         return None
 
-    def again(self, item: Item, part: int) -> None:
+    def not_gone(self, item: Item, part: int) -> None:
         """A part did not go out after all: it is the next one of its priority."""
         if not item.over and self._is_ours(item):
             self._ready[item.run.priority].appendleft((item, part))
 
-    def taken(self, item: Item, part: int, ref: str) -> None:
-        """The carrier took a part."""
-        item.refs[part] = ref
+    def gone(self, item: Item, part: int, at: datetime) -> None:
+        """A part is on its way."""
+        item.sent_at[part] = at
+        item.in_flight += 1
+
+    def not_taken(self, item: Item, kind: Kind, status: int) -> None:
+        """The carrier did not take a part, which will go out again: `not_gone` when its time has come."""
+        item.in_flight -= 1
+        item.again[kind, status] = item.again.get((kind, status), 0) + 1
+        self._troubled[id(item)] = item
+        self._resolve(item)
+
+    def taken(self, item: Item, part: int, ref: str, answered_id: str) -> None:
+        """The carrier took a part, under an id of which `ref` is the normal form."""
+        sent_at = item.sent_at[part]
+        assert sent_at
+        item.taken.append(Part(part, ref, answered_id if answered_id != ref else None, sent_at))
+        item.in_flight -= 1
         item.unanswered -= 1
         if not item.over and item.unanswered == 0:
             outcomes = self._outcomes()
-            outcomes.took.append(Took(item.key, tuple(item.refs)))
-            outcomes.parts += len(item.refs)
+            outcomes.took.append(Took(item.key, tuple(item.taken)))
+            outcomes.submits += len(item.taken)
+            self._end(item)
+        else:
+            self._resolve(item)
+
+    def turned_away(self, item: Item, status: int) -> None:
+        """The carrier will never take a part, for a reason that is not the number's: another one may take all.
+
+        Decided when nothing is in flight any more: a carrier that has taken one of the parts may deliver it, so
+        such a message goes nowhere else, and is not sent.
+        """
+        item.in_flight -= 1
+        item.refused_with = status
+        self._resolve(item)
+
+    def _resolve(self, item: Item) -> None:
+        """Give a message to the next carrier once this one has refused it and has no part of it."""
+        if item.over or item.refused_with is None or item.in_flight > 0:
+            return
+        if item.taken or not item.run.others:
+            self._refused(item, item.refused_with)
+            return
+        if self._is_ours(item):
+            outcomes = self._outcomes()
+            outcomes.turned_away.append(TurnedAway(item.run, item.due, item.refused_with))
+        self._end(item)
+
+    def refused(self, item: Item, status: int) -> None:
+        """The carrier condemns the number: the message will not be delivered, whatever becomes of its other parts."""
+        item.in_flight -= 1
+        if not item.over:
+            self._refused(item, status)
+
+    def expired(self, item: Item) -> None:
+        """Its validity passed before it went out whole."""
+        if not item.over:
+            self._outcomes().refused.append(Refusal(item.key, tuple(item.taken)))
             self._end(item)
 
-    def refused(self, item: Item) -> None:
-        """The message will not be delivered, whatever becomes of its other parts."""
-        if not item.over:
-            self._outcomes().refused.append(Refusal(item.key, tuple(ref for ref in item.refs if ref)))
-            self._end(item)
+    def _refused(self, item: Item, status: int) -> None:
+        outcomes = self._outcomes()
+        outcomes.refused.append(Refusal(item.key, tuple(item.taken)))
+        outcomes.incidents.append(Incident(item.key, self._carrier_id, "refused", status))
+        self._end(item)
 
     def _end(self, item: Item) -> None:
         item.over = True
+        if item.again:
+            self._tell(item)
         if not self._is_ours(item):
             return
         self._left[item.run.id] -= 1
         if self._left[item.run.id] == 0:
             self._outcomes().finished.append(item.run.id)
             del self._left[item.run.id], self._runs[item.run.id]
+
+    def tell_troubles(self) -> None:
+        """Have it written down how often messages went out again, and why, though they are not at their end."""
+        for item in list(self._troubled.values()):
+            self._tell(item)
+
+    def _tell(self, item: Item) -> None:
+        again = item.again.items()
+        self._outcomes().incidents += [
+            Incident(item.key, self._carrier_id, kind, status, n) for (kind, status), n in again
+        ]
+        item.again = {}
+        self._troubled.pop(id(item), None)
 
     def _is_ours(self, item: Item) -> bool:
         """Whether its run is still leased as it was then: a run that was given back may have come again, and its

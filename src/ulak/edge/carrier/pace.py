@@ -1,8 +1,9 @@
-"""How fast a link may submit: the operator's limit, and what the carrier lets through when it throttles.
+"""How fast a carrier lets us submit, learnt from when it throttles.
 
 A token bucket whose rate falls to what the carrier just took when it says "too fast", and then probes upward in
 steps until it is told again: small ones first, so that a steady carrier is used almost whole, then larger ones,
-so that a rate learnt in a bad moment is not kept. Time is a parameter, in seconds of any monotonic clock.
+so that a rate learnt in a bad moment is not kept. Until it throttles there is no limit here; the operator's is
+`share`'s. Time is a parameter, in seconds of any monotonic clock.
 """
 
 from typing import Final
@@ -15,13 +16,16 @@ LESS: Final = 0.95
 STEP_MIN: Final = 0.02
 STEP_MAX: Final = 1.0
 RATE_MIN: Final = 1.0
+RATE_MAX: Final = 100_000.0
+"""Above this nothing is learnt any more, because nobody submits so fast."""
+CALM_SECONDS: Final = 10.0
+"""A carrier that has not said it for so long is not throttling any more; probing gets there sooner."""
 
 
 class Pace:
-    """`limit`: submits a second, 0 for none."""
+    """One for all connections to a carrier in this process."""
 
-    def __init__(self, limit: int, now: float) -> None:
-        self._limit = float(limit)
+    def __init__(self, now: float) -> None:
         self._learnt: float | None = None
         self._step = STEP_MIN
         self._tokens = 1.0
@@ -30,13 +34,16 @@ class Pace:
         self._taken = self._taken_before = 0
         self._waited = self._waited_before = False
         self._throttled_at = now - SECOND
+        self._throttled_first: float | None = None
 
     @property
     def rate(self) -> float:
         """Submits a second right now; 0 means unlimited."""
-        if self._learnt is None:
-            return self._limit
-        return min(self._learnt, self._limit) if self._limit else self._learnt
+        return self._learnt or 0.0
+
+    def throttled_since(self, now: float) -> float | None:
+        """When the carrier began to throttle; None when it does not."""
+        return self._throttled_first if now - self._throttled_at < CALM_SECONDS else None
 
     def take(self, now: float) -> float:
         """0 when a submit may go now, else the seconds to wait before asking again."""
@@ -60,6 +67,8 @@ class Pace:
     def throttled(self, now: float) -> None:
         """The carrier says it is too fast: go on at what it takes."""
         self._tick(now)
+        if self.throttled_since(now) is None:
+            self._throttled_first = now
         if now - self._throttled_at < SECOND:
             return  # answers to what was already on its way say nothing new
         took = self._took(now)
@@ -88,3 +97,5 @@ class Pace:
         if self._learnt is not None and now - self._throttled_at >= SECOND:
             self._learnt += max(1.0, self._learnt * self._step)
             self._step = min(2 * self._step, STEP_MAX)
+            if self._learnt > RATE_MAX:
+                self._learnt = None

@@ -33,16 +33,16 @@ class Recorder:
         carrier_id: int,
         *,
         gather_seconds: float,
-        parts_max: int,
+        submits_max: int,
         written: Callable[[], None],
     ) -> None:
-        """`parts_max` answers are written without waiting for more; `written` is called after each commit."""
+        """`submits_max` answers are written without waiting for more; `written` is called after each commit."""
         self._db = db
         self._carrier_id = carrier_id
         self._gather_seconds = gather_seconds
-        self._parts_max = parts_max
+        self._submits_max = submits_max
         self._written = written
-        self._parts_in_writing = 0
+        self._in_writing = 0
         self._outcomes = Outcomes()
         self._acknowledgements: list[Callable[[], None]] = []
         self._something = asyncio.Event()
@@ -55,7 +55,7 @@ class Recorder:
         if not self._something.is_set():
             self._something.set()
             self._idle.clear()
-        if len(self._outcomes) >= TOGETHER_MAX or self._outcomes.parts >= self._parts_max:
+        if len(self._outcomes) >= TOGETHER_MAX or self._outcomes.submits >= self._submits_max:
             self._hurry.set()
         return self._outcomes
 
@@ -67,7 +67,7 @@ class Recorder:
     @property
     def unwritten(self) -> int:
         """Answered submits that would go out again if the process died now."""
-        return self._parts_in_writing + self._outcomes.parts
+        return self._in_writing + self._outcomes.submits
 
     @property
     def clogged(self) -> bool:
@@ -87,11 +87,11 @@ class Recorder:
                 await self._gather()
             outcomes, self._outcomes = self._outcomes, Outcomes()
             acknowledgements, self._acknowledgements = self._acknowledgements, []
-            self._parts_in_writing = outcomes.parts
+            self._in_writing = outcomes.submits
             self._something.clear()
             self._hurry.clear()
             await self._write(outcomes)
-            self._parts_in_writing = 0
+            self._in_writing = 0
             for acknowledge in acknowledgements:
                 acknowledge()
             if not self._something.is_set():

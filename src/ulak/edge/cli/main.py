@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ulak.edge.cli import people, run, sales, texts
+from ulak.edge.cli import carriers, messages, people, run, sales, texts
 from ulak.edge.cli.session import Json, answer, attempt, config, connected
 
 app = typer.Typer(
@@ -24,10 +24,11 @@ _GROUPS = {
     "key": people.key_app,
     "org": people.org_app,
     "credit": people.credit_app,
-    "carrier": sales.carrier_app,
+    "carrier": carriers.carrier_app,
     "service": sales.service_app,
     "sender": sales.sender_app,
     "price": sales.price_app,
+    "message": messages.message_app,
 }
 
 run.register(app)

@@ -1,14 +1,15 @@
-"""The commands about what is for sale: carrier, service, sender, price."""
+"""The commands about what is for sale: service, sender, price."""
 
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 import typer
 
-from ulak.admin import catalogue, pricing
+from ulak.admin import carriers, catalogue, pricing
+from ulak.admin.catalogue import Offer
 from ulak.base.db import Database
 from ulak.edge.cli import shown
 from ulak.edge.cli.people import OrgOption, UserOption
@@ -16,49 +17,28 @@ from ulak.edge.cli.session import Json, actor, answer, config, fail, with_databa
 from ulak.rules import money
 from ulak.rules.refusal import Code, Refused
 from ulak.store.prices import PriceRule
-from ulak.store.services import Service
 
-carrier_app = typer.Typer(no_args_is_help=True, help="Carriers: where messages go, over SMPP.")
 service_app = typer.Typer(no_args_is_help=True, help="Services: what customers can send with.")
 sender_app = typer.Typer(no_args_is_help=True, help="Customers' own sender headers.")
 price_app = typer.Typer(no_args_is_help=True, help="Price rules, and how a price comes about.")
 
-CarrierName = Annotated[str, typer.Argument(metavar="NAME", help="A carrier's name.")]
 ServiceName = Annotated[str, typer.Argument(metavar="NAME", help="A service's name.")]
+CarrierOption = Annotated[str, typer.Option("--carrier", metavar="NAME", help="At this carrier.")]
+HeaderArgument = Annotated[
+    str, typer.Argument(metavar="HEADER", help="3 to 11 letters and digits, or a number.")
+]
+_ROUTE: Final = (
+    "Over which carrier it goes; again for the next one. NAME:90532,90533 only for numbers that begin so; "
+    "NAME@70 and its neighbour NAME@30 share the numbers."
+)
+RouteOption = Annotated[list[str], typer.Option("--carrier", metavar="NAME", help=_ROUTE)]
+OtherRouteOption = Annotated[
+    list[str] | None, typer.Option("--carrier", metavar="NAME", help=f"The whole route anew. {_ROUTE}")
+]
+_FALLBACK: Final = "How long a carrier may be down or throttle before the next one gets its messages."
+FallbackOption = Annotated[int, typer.Option(help=_FALLBACK)]
+OtherFallbackOption = Annotated[int | None, typer.Option(help=_FALLBACK)]
 ServiceOption = Annotated[str, typer.Option("--service", metavar="NAME", help="Of this service.")]
-
-
-class CarrierState(StrEnum):
-    """Whether a carrier's link is up."""
-
-    active = "active"
-    paused = "paused"
-
-
-class TurkishMode(StrEnum):
-    """What to do with letters that GSM-7 lacks."""
-
-    ucs2 = "ucs2"
-    locking = "locking"
-    single = "single"
-    transliterate = "transliterate"
-
-
-class ConcatenationMode(StrEnum):
-    """How the parts of a long text are put together again."""
-
-    udh8 = "udh8"
-    udh16 = "udh16"
-    sar = "sar"
-    payload = "payload"
-
-
-class MessageIds(StrEnum):
-    """How the ids of answers and receipts differ."""
-
-    as_is = "as_is"
-    hex_to_dec = "hex_to_dec"
-    dec_to_hex = "dec_to_hex"
 
 
 class ServiceState(StrEnum):
@@ -90,142 +70,6 @@ class Kind(StrEnum):
     amount = "amount"
 
 
-TurkishOption = Annotated[
-    TurkishMode | None,
-    typer.Option(help="Letters GSM-7 lacks: UCS-2, a Turkish table beside it, or written without marks."),
-]
-Reserve = Annotated[
-    int | None, typer.Option(help="Characters the operator appends, kept free in the last part.")
-]
-ConcatenationOption = Annotated[
-    ConcatenationMode | None,
-    typer.Option(help="Long texts: a header with a short or long reference, sar_… parameters, or uncut."),
-]
-Packed = Annotated[
-    bool | None,
-    typer.Option("--packed/--unpacked", help="Septets eight to seven octets, or one to an octet."),
-]
-
-MessageIdsOption = Annotated[
-    MessageIds | None,
-    typer.Option(help="hex_to_dec: ids are hexadecimal in answers and decimal in receipts; or the reverse."),
-]
-IgnoreZeros = Annotated[
-    bool | None, typer.Option("--ignore-zeros/--mind-zeros", help="Whether 007 and 7 are one id.")
-]
-IgnoreCase = Annotated[
-    bool | None, typer.Option("--ignore-case/--mind-case", help="Whether a1 and A1 are one id.")
-]
-NetworkFrom = Annotated[
-    str | None, typer.Option(help="Where receipts name the network: text, text:FIELD, tlv:0xTAG or none.")
-]
-
-
-@carrier_app.command("create")
-def create_carrier(
-    name: CarrierName,
-    host: Annotated[str, typer.Option(help="Where its SMSC listens.")],
-    port: Annotated[int, typer.Option(help="And on which port.")],
-    system_id: Annotated[str, typer.Option(help="Who we are to it.")],
-    password: Annotated[str, typer.Option(help="And how we prove it.")],
-    window: Annotated[int, typer.Option(help="Submits that may be unanswered.")] = 100,
-    throughput: Annotated[int, typer.Option(help="Submits a second; 0: no limit.")] = 0,
-    turkish: TurkishOption = None,
-    reserve: Reserve = None,
-    concatenation: ConcatenationOption = None,
-    packed: Packed = None,
-    message_ids: MessageIdsOption = None,
-    ignore_zeros: IgnoreZeros = None,
-    ignore_case: IgnoreCase = None,
-    network_from: NetworkFrom = None,
-    json_: Json = False,
-) -> None:
-    """Make a carrier; a running server binds to it within a second or two.
-
-    Example: ulak carrier create main --host 127.0.0.1 --port 2775 --system-id ulak --password secret
-    """
-    made = with_database(
-        lambda db: catalogue.create_carrier(
-            db,
-            actor(),
-            name,
-            host=host,
-            port=port,
-            system_id=system_id,
-            password=password,
-            window_max=window,
-            throughput=throughput,
-            turkish=turkish and turkish.value,
-            reserve=reserve,
-            concatenation=concatenation and concatenation.value,
-            packed=packed,
-            message_ids=message_ids and message_ids.value,
-            ignore_zeros=ignore_zeros,
-            ignore_case=ignore_case,
-            network_from=network_from,
-        )
-    )
-    answer(shown.carrier(made), json_, f"Made the carrier {made.name}.")
-
-
-@carrier_app.command("set")
-def set_carrier(
-    name: CarrierName,
-    host: Annotated[str | None, typer.Option(help="Where its SMSC listens.")] = None,
-    port: Annotated[int | None, typer.Option(help="And on which port.")] = None,
-    system_id: Annotated[str | None, typer.Option(help="Who we are to it.")] = None,
-    password: Annotated[str | None, typer.Option(help="And how we prove it.")] = None,
-    window: Annotated[int | None, typer.Option(help="Submits that may be unanswered.")] = None,
-    throughput: Annotated[int | None, typer.Option(help="Submits a second; 0: no limit.")] = None,
-    turkish: TurkishOption = None,
-    reserve: Reserve = None,
-    concatenation: ConcatenationOption = None,
-    packed: Packed = None,
-    message_ids: MessageIdsOption = None,
-    ignore_zeros: IgnoreZeros = None,
-    ignore_case: IgnoreCase = None,
-    network_from: NetworkFrom = None,
-    state: Annotated[CarrierState | None, typer.Option(help="Bind to it, or leave it alone.")] = None,
-    json_: Json = False,
-) -> None:
-    """Change a carrier; a running server follows within a second or two.
-
-    Example: ulak carrier set main --throughput 200
-    """
-    made = with_database(
-        lambda db: catalogue.set_carrier(
-            db,
-            actor(),
-            name,
-            host=host,
-            port=port,
-            system_id=system_id,
-            password=password,
-            window_max=window,
-            throughput=throughput,
-            turkish=turkish and turkish.value,
-            reserve=reserve,
-            concatenation=concatenation and concatenation.value,
-            packed=packed,
-            message_ids=message_ids and message_ids.value,
-            ignore_zeros=ignore_zeros,
-            ignore_case=ignore_case,
-            network_from=network_from,
-            state=state and state.value,
-        )
-    )
-    answer(shown.carrier(made), json_, f"Changed the carrier {made.name}.")
-
-
-@carrier_app.command("list")
-def list_carriers(json_: Json = False) -> None:
-    """Show every carrier.
-
-    Example: ulak carrier list
-    """
-    answer([shown.carrier(row) for row in with_database(catalogue.list_carriers)], json_)
-
-
 def _refund(text: str) -> frozenset[str]:
     return frozenset() if text == "none" else frozenset(part.strip() for part in text.split(","))
 
@@ -235,7 +79,7 @@ def create_service(
     name: ServiceName,
     price: Annotated[str, typer.Option(help="Of one message or segment, before any rule.")],
     currency: Annotated[str, typer.Option(help="The installation's.")],
-    carrier: Annotated[str, typer.Option(help="Over which carrier it goes.")],
+    carrier: RouteOption,
     billing: Annotated[Billing, typer.Option(help="What the price is for.")] = Billing.message,
     refund: Annotated[
         str, typer.Option(help="Which ends are paid back: not_sent, no_signal, both or none.")
@@ -247,74 +91,80 @@ def create_service(
         str | None, typer.Option(help="The sender header of customers without their own.")
     ] = None,
     validity_minutes: Annotated[int, typer.Option(help="How long a carrier may try.")] = 1440,
+    fallback_seconds: FallbackOption = 60,
     foreign: Annotated[bool, typer.Option(help="Also numbers outside Turkey.")] = False,
     json_: Json = False,
 ) -> None:
     """Make a service; customers see it within a second or two.
 
-    Example: ulak service create BobSMS --price 1 --currency USD --carrier main
+    With several carriers the first that can take a message gets it, and the next one when it is refused, down or
+    throttling.
+
+    Example: ulak service create BobSMS --price 1 --currency USD --carrier main --carrier backup
     """
     settings = config()
 
-    async def run(db: Database) -> Service:
+    async def run(db: Database) -> Offer:
         return await catalogue.create_service(
             db,
             actor(),
             name,
             installation_currency=settings.currency,
             currency=currency,
+            route=carrier,
             price=money.parse_amount(price),
-            carrier=carrier,
             billing=billing.value,
             refund_on=_refund(refund),
             unsure=unsure.value,
-            sender_header=sender,
+            sender=sender,
             validity_minutes=validity_minutes,
+            fallback_seconds=fallback_seconds,
             foreign_numbers=foreign,
         )
 
     made = with_database(run)
-    answer(shown.service(made, carrier), json_, f"Made the service {made.name}, {made.id}.")
+    answer(shown.service(made), json_, f"Made the service {made.service.name}, {made.service.id}.")
 
 
 @service_app.command("set")
 def set_service(
     name: ServiceName,
     price: Annotated[str | None, typer.Option(help="Of one message or segment, before any rule.")] = None,
-    carrier: Annotated[str | None, typer.Option(help="Over which carrier it goes.")] = None,
+    carrier: OtherRouteOption = None,
     billing: Annotated[Billing | None, typer.Option(help="What the price is for.")] = None,
     refund: Annotated[str | None, typer.Option(help="not_sent, no_signal, both or none.")] = None,
     unsure: Annotated[Unsure | None, typer.Option(help="resend or refund.")] = None,
     sender: Annotated[str | None, typer.Option(help='The default sender header; "" takes it away.')] = None,
     validity_minutes: Annotated[int | None, typer.Option(help="How long a carrier may try.")] = None,
+    fallback_seconds: OtherFallbackOption = None,
     foreign: Annotated[
         bool | None, typer.Option("--foreign/--no-foreign", help="Also numbers outside Turkey.")
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Change a service; what was accepted before keeps its terms.
+    """Change a service; what was accepted before keeps its terms, and follows the new route only to fall back.
 
-    Example: ulak service set BobSMS --price 0.9
+    Example: ulak service set BobSMS --price 0.9 --carrier main@70 --carrier second@30 --carrier backup
     """
 
-    async def run(db: Database) -> tuple[Service, str]:
-        changed = await catalogue.set_service(
+    async def run(db: Database) -> Offer:
+        return await catalogue.set_service(
             db,
             actor(),
             name,
-            carrier=carrier,
+            route=carrier,
             price=money.parse_amount(price) if price is not None else None,
             billing=billing.value if billing else None,
             refund_on=_refund(refund) if refund is not None else None,
             unsure=unsure.value if unsure else None,
             sender=sender,
             validity_minutes=validity_minutes,
+            fallback_seconds=fallback_seconds,
             foreign_numbers=foreign,
         )
-        return next((row, its) for row, its in await catalogue.list_services(db) if row.id == changed.id)
 
-    row, its_carrier = with_database(run)
-    answer(shown.service(row, its_carrier), json_, f"Changed the service {row.name}.")
+    made = with_database(run)
+    answer(shown.service(made), json_, f"Changed the service {made.service.name}.")
 
 
 @service_app.command("set-state")
@@ -323,13 +173,8 @@ def set_service_state(name: ServiceName, state: ServiceState, json_: Json = Fals
 
     Example: ulak service set-state BobSMS inactive
     """
-
-    async def run(db: Database) -> tuple[Service, str]:
-        changed = await catalogue.set_service(db, actor(), name, state=state.value)
-        return next((row, its) for row, its in await catalogue.list_services(db) if row.id == changed.id)
-
-    row, its_carrier = with_database(run)
-    answer(shown.service(row, its_carrier), json_, f"{row.name} is {row.state}.")
+    made = with_database(lambda db: catalogue.set_service(db, actor(), name, state=state.value))
+    answer(shown.service(made), json_, f"{made.service.name} is {made.service.state}.")
 
 
 @service_app.command("list")
@@ -338,13 +183,12 @@ def list_services(json_: Json = False) -> None:
 
     Example: ulak service list
     """
-    rows = with_database(catalogue.list_services)
-    answer([shown.service(row, its_carrier) for row, its_carrier in rows], json_)
+    answer([shown.service(row) for row in with_database(catalogue.list_services)], json_)
 
 
 @sender_app.command("set")
 def set_sender(
-    header: Annotated[str, typer.Argument(metavar="HEADER", help="3 to 11 letters and digits, or a number.")],
+    header: HeaderArgument,
     service: ServiceOption,
     org: OrgOption = None,
     user: UserOption = None,
@@ -352,13 +196,59 @@ def set_sender(
 ) -> None:
     """Give a customer a sender header of their own with a service.
 
+    Until a carrier of the service that wants headers approved has this one, it gets none of its messages; where no
+    carrier has it, they go out with the service's own header.
+
     Example: ulak sender set ACME --service BobSMS --org "Main Organization"
     """
     row = with_database(
         lambda db: catalogue.set_sender(db, actor(), header, service=service, username=user, org=org)
     )
-    value = {"header": row.header, "service": service, "organization": org, "user": user}
-    answer(value, json_, f"{org or user} sends as {row.header}.")
+    waits = f" It waits for {', '.join(row.waits_for)}." if row.waits_for else ""
+    answer(shown.sender(row), json_, f"{org or user} sends as {row.header}.{waits}")
+
+
+@sender_app.command("remove")
+def remove_sender(
+    service: ServiceOption, org: OrgOption = None, user: UserOption = None, json_: Json = False
+) -> None:
+    """Take a customer's own header with a service away.
+
+    Example: ulak sender remove --service BobSMS --org "Main Organization"
+    """
+    header = with_database(
+        lambda db: catalogue.remove_sender(db, actor(), service=service, username=user, org=org)
+    )
+    answer({"header": header, "service": service}, json_, f"{org or user} no longer sends as {header}.")
+
+
+@sender_app.command("list")
+def list_senders(json_: Json = False) -> None:
+    """Show every customer's header, and which carriers have yet to approve it.
+
+    Example: ulak sender list
+    """
+    answer([shown.sender(row) for row in with_database(catalogue.list_senders)], json_)
+
+
+@sender_app.command("approve")
+def approve_sender(header: HeaderArgument, carrier: CarrierOption, json_: Json = False) -> None:
+    """Write down that a carrier has registered a header.
+
+    Example: ulak sender approve ACME --carrier main
+    """
+    approved = with_database(lambda db: carriers.approve(db, actor(), header, carrier=carrier))
+    answer({"header": approved, "carrier": carrier}, json_, f"{carrier} knows {approved}.")
+
+
+@sender_app.command("withdraw")
+def withdraw_sender(header: HeaderArgument, carrier: CarrierOption, json_: Json = False) -> None:
+    """Take an approval back.
+
+    Example: ulak sender withdraw ACME --carrier main
+    """
+    gone = with_database(lambda db: carriers.withdraw(db, actor(), header, carrier=carrier))
+    answer({"header": gone, "carrier": carrier}, json_, f"{carrier} no longer knows {gone}.")
 
 
 @price_app.command("add")

@@ -4,13 +4,15 @@ from datetime import datetime
 from typing import Any
 
 from ulak.admin.accounts import NewKey
+from ulak.admin.carriers import Standing
+from ulak.admin.catalogue import Header, Offer
+from ulak.admin.history import History
 from ulak.admin.pricing import Explained, Listed
 from ulak.rules import money
 from ulak.store.carriers import Carrier
 from ulak.store.keys import ApiKey
 from ulak.store.organizations import Organization
 from ulak.store.prices import PriceRule
-from ulak.store.services import Service
 from ulak.store.users import User
 
 Shown = dict[str, Any]
@@ -77,28 +79,78 @@ def carrier(row: Carrier) -> Shown:
         "ignoreZeros": row.ignore_zeros,
         "ignoreCase": row.ignore_case,
         "networkFrom": row.network_from,
+        "systemType": row.system_type,
+        "bind": row.bind,
+        "connections": row.connections,
+        "tls": row.tls,
+        "tlsCa": bool(row.tls_ca),
+        "statuses": row.statuses,
+        "headers": row.headers,
         "state": row.state,
         "createdAt": time(row.created_at),
     }
 
 
-def service(row: Service, carrier_name: str) -> Shown:
-    """A service."""
+def standing(row: Standing) -> Shown:
+    """A carrier with how its connections stand."""
+    link = {
+        "state": row.up,
+        "alarm": row.alarm,
+        "reason": row.reason,
+        "since": time(row.since),
+        "bound": row.bound,
+        "connections": row.connections,
+    }
+    return {**carrier(row.carrier), "link": link}
+
+
+def standing_line(row: Standing) -> Shown:
+    """The same for people, without the settings that need a closer look."""
+    its = row.carrier
+    return {
+        "name": its.name,
+        "link": f"ALARM: {row.up}" if row.alarm else row.up,
+        "reason": row.reason,
+        "since": time(row.since),
+        "connections": f"{row.bound} of {row.connections}",
+        "address": f"{its.host}:{its.port}{' (TLS)' if its.tls != 'off' else ''}",
+        "systemId": its.system_id,
+        "window": its.window_max,
+        "throughput": its.throughput or "no limit",
+    }
+
+
+def service(offer: Offer) -> Shown:
+    """A service; `carrier` is the first of its route."""
+    row = offer.service
     return {
         "id": str(row.id),
         "name": row.name,
         "type": row.type,
         "currency": row.currency,
         "price": money.fixed(row.price),
-        "carrier": carrier_name,
+        "carrier": offer.route[0].name,
+        "route": [str(hop) for hop in offer.route],
         "billing": row.billing,
         "refund": sorted(row.refund_on),
         "unsure": row.unsure,
         "sender": row.sender,
         "validityMinutes": row.validity_minutes,
+        "fallbackSeconds": row.fallback_seconds,
         "foreign": row.foreign_numbers,
         "state": row.state,
         "createdAt": time(row.created_at),
+    }
+
+
+def sender(row: Header) -> Shown:
+    """A customer's header."""
+    return {
+        "header": row.header,
+        "service": row.service,
+        "organization": row.organization,
+        "user": row.username,
+        "waitsFor": row.waits_for,
     }
 
 
@@ -137,6 +189,39 @@ def explained(row: Explained, currency: str) -> Shown:
                 "after": _exact(step.after),
             }
             for step in row.explanation.steps
+        ],
+    }
+
+
+def history(row: History) -> Shown:
+    """A message and what happened to it; `id` in an event is the carrier's own."""
+    message = row.message
+    return {
+        "id": str(row.id),
+        "sendingId": str(row.sending_id),
+        "organization": row.organization,
+        "user": row.username,
+        "service": row.service,
+        "sender": message.sender,
+        "to": str(message.recipient),
+        "text": message.text,
+        "status": message.status.value,
+        "network": message.network,
+        "price": money.fixed(message.price),
+        "refunded": message.refunded,
+        "createdAt": time(message.created_at),
+        "endedAt": time(message.ended_at),
+        "events": [
+            {
+                "at": time(event.at),
+                "event": event.event,
+                "carrier": event.carrier,
+                "part": event.part,
+                "id": event.carrier_id,
+                "status": None if event.status is None else f"0x{event.status:02X}",
+                "detail": event.detail,
+            }
+            for event in row.events
         ],
     }
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ulak.admin import catalogue
-from ulak.edge.cli.sales import TurkishMode
+from ulak.admin import carriers
+from ulak.edge.cli.carriers import TurkishMode
 from ulak.edge.cli.session import Json, answer, fail, with_database
 from ulak.rules import segments
 from ulak.rules.text import clean
@@ -36,7 +36,7 @@ def show_text(
     """
     style = segments.PLAIN
     if carrier is not None or service is not None:
-        style = with_database(lambda db: catalogue.style(db, carrier=carrier, service=service))
+        style = with_database(lambda db: carriers.style(db, carrier=carrier, service=service))
     if turkish is not None:
         style = replace(style, turkish=turkish.value)
     try:

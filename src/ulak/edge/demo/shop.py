@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from ulak.admin import accounts, catalogue, credit, groups
+from ulak.admin import accounts, carriers, catalogue, credit, groups
 from ulak.admin.audit import prove
 from ulak.base.db import Database
 from ulak.rules.money import MICRO
@@ -31,24 +31,24 @@ class Shop:
 async def furnish(db: Database, carrier_port: int) -> Shop:
     """A carrier, a service over it, a user with a key, an organization, and the member's credit in it."""
     anybody = "ulak"  # the simulated carrier lets everybody in
-    await catalogue.create_carrier(
+    await carriers.create(
         db, ACTOR, CARRIER, host="127.0.0.1", port=carrier_port, system_id=anybody, password=anybody
     )
-    service = await catalogue.create_service(
+    offer = await catalogue.create_service(
         db,
         ACTOR,
         SERVICE,
         installation_currency=CURRENCY,
         currency=CURRENCY,
         price=PRICE,
-        carrier=CARRIER,
+        route=[CARRIER],
     )
     await accounts.create_user(db, ACTOR, USERNAME, f"{USERNAME}@example.com")
     made = await accounts.create_key(db, ACTOR, USERNAME, "demo")
     organization = await groups.create(db, ACTOR, ORGANIZATION)
     await groups.add_member(db, ACTOR, ORGANIZATION, USERNAME)
     await credit.add(db, ACTOR, CREDIT, USERNAME, ORGANIZATION, "to try things out")
-    return Shop(made.secret, organization.id, service.id)
+    return Shop(made.secret, organization.id, offer.service.id)
 
 
 async def books_are_clean(db: Database) -> bool:

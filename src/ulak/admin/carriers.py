@@ -1,0 +1,166 @@
+"""Carriers: the connections an operator has to them, how they stand, and which sender headers they know."""
+
+import ssl
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from ulak.admin import lookup
+from ulak.admin.terms import given, within
+from ulak.admin.terms import name as checked_name
+from ulak.base.db import Database
+from ulak.rules import network, outcome, segments, sender
+from ulak.rules.refusal import Code, Refused
+from ulak.store import audit_log, carriers, links, notices, routes, senders
+
+WINDOW_MAX: Final = 10_000
+CONNECTIONS_MAX: Final = 32
+THROUGHPUT_MAX: Final = 1_000_000
+SECRET: Final = frozenset({"password"})
+
+
+async def create(db: Database, actor: str, name: str, **settings: Any) -> carriers.Carrier:
+    """A new carrier with these `carriers.Settings`; its connections are made within a second or two."""
+    its = carriers.Settings(**given(settings))
+    _check(its)
+    async with db.transaction() as tx:
+        carrier = await carriers.add(tx, checked_name(name), its)
+        if carrier is None:
+            raise Refused(Code.ALREADY_EXISTS, f"There is a carrier {name!r} already.")
+        await audit_log.add(
+            tx, actor, "carrier.create", name, host=its.host, port=its.port, system_id=its.system_id
+        )
+        await notices.directory_changed(tx)
+    return carrier
+
+
+async def change(db: Database, actor: str, name: str, **changes: Any) -> carriers.Carrier:
+    """Change those of the `carriers.Settings` that are given and not None."""
+    changed = given(changes)
+    async with db.transaction() as tx:
+        before = await carriers.lock(tx, (await lookup.carrier(tx, name)).id)
+        after = replace(before, **changed)
+        _check(after)
+        await carriers.update(tx, after)
+        shown = {key: value for key, value in changed.items() if key not in SECRET}
+        await audit_log.add(tx, actor, "carrier.set", before.name, changed=shown, fields=sorted(changed))
+        await notices.directory_changed(tx)
+    return after
+
+
+def _check(its: carriers.Settings) -> None:
+    if not its.host.strip():
+        raise Refused(Code.INVALID_VALUE, "The host must not be empty.")
+    for what, text, most in (
+        ("system id", its.system_id, 15),
+        ("password", its.password, 8),
+        ("system type", its.system_type, 12),
+    ):
+        if not text.isascii() or len(text) > most:
+            raise Refused(Code.INVALID_VALUE, f"SMPP allows a {what} of at most {most} ASCII characters.")
+    within("port", its.port, 1, 65535)
+    within("window", its.window_max, 1, WINDOW_MAX)
+    within("throughput", its.throughput, 0, THROUGHPUT_MAX)
+    within("number of connections", its.connections, 1, CONNECTIONS_MAX)
+    within("reserve", its.reserve, 0, segments.RESERVE_MAX)
+    network.parse_source(its.network_from)
+    outcome.parse_meanings(its.statuses)
+    _check_authorities(its.tls_ca)
+
+
+def _check_authorities(pem: str) -> None:
+    if not pem:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (ssl.SSLError, ValueError):
+        raise Refused(
+            Code.INVALID_VALUE,
+            "The authorities to trust must be certificates in PEM, each from -----BEGIN CERTIFICATE----- to "
+            "-----END CERTIFICATE-----.",
+        ) from None
+
+
+Up = Literal["bound", "partly bound", "connecting", "refused", "unreachable", "lost", "paused", "unattended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A carrier and how its connections stand: `bound` of `connections`, all processes together.
+
+    `reason` says in words what is wrong, where something is, and `since` from when on.
+    """
+
+    carrier: carriers.Carrier
+    up: Up
+    reason: str | None
+    since: datetime | None
+    bound: int
+    connections: int
+
+    @property
+    def alarm(self) -> bool:
+        """Whether somebody should look at it."""
+        return self.up not in ("bound", "paused", "connecting")
+
+
+async def listed(db: Database) -> list[Standing]:
+    """Every carrier, and how it stands."""
+    async with db.reading() as tx:
+        found = await links.all(tx)
+        every = await carriers.all(tx)
+    return [
+        _standing(one, [link for link in found if link.carrier_id == one.id and link.fresh]) for one in every
+    ]
+
+
+def _standing(carrier: carriers.Carrier, its: list[links.Link]) -> Standing:
+    bound = [link for link in its if link.state == "bound"]
+    if carrier.state == "paused":
+        return Standing(carrier, "paused", None, None, len(bound), len(its))
+    if not its:
+        reason = "no process keeps its connections: is `ulak serve` running?"
+        return Standing(carrier, "unattended", reason, None, 0, 0)
+    worst = min((link for link in its if link.state != "bound"), key=lambda link: link.since, default=None)
+    if worst is None:
+        return Standing(carrier, "bound", None, min(link.since for link in its), len(its), len(its))
+    up: Up = "partly bound" if bound else worst.state
+    return Standing(carrier, up, worst.reason, worst.since, len(bound), len(its))
+
+
+async def style(db: Database, *, carrier: str | None, service: str | None) -> segments.Style:
+    """How a carrier wants its texts, or the first carrier of a service."""
+    if carrier is not None and service is not None:
+        raise Refused(Code.INVALID_VALUE, "Name a carrier or a service, not both.")
+    async with db.reading() as tx:
+        if carrier is not None:
+            return (await lookup.carrier(tx, carrier)).style
+        assert service is not None
+        its = (await routes.all(tx))[(await lookup.service(tx, service)).id]
+        return next(one.style for one in await carriers.all(tx) if one.id == its[0].carrier_id)
+
+
+# sender headers that carriers have registered
+
+
+async def approve(db: Database, actor: str, header: str, *, carrier: str) -> str:
+    """Write down that a carrier has registered this sender header; returns it in its one form."""
+    parsed = sender.parse_header(header)
+    async with db.transaction() as tx:
+        its = await lookup.carrier(tx, carrier)
+        await senders.approve(tx, its.id, parsed)
+        await audit_log.add(tx, actor, "sender.approve", parsed, carrier=its.name)
+        await notices.directory_changed(tx)
+    return parsed
+
+
+async def withdraw(db: Database, actor: str, header: str, *, carrier: str) -> str:
+    """Take back that a carrier has registered this sender header."""
+    parsed = sender.parse_header(header)
+    async with db.transaction() as tx:
+        its = await lookup.carrier(tx, carrier)
+        if not await senders.withdraw(tx, its.id, parsed):
+            raise Refused(Code.NOT_KNOWN, f"{parsed} was not approved for {its.name}.")
+        await audit_log.add(tx, actor, "sender.withdraw", parsed, carrier=its.name)
+        await notices.directory_changed(tx)
+    return parsed

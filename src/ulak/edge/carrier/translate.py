@@ -1,0 +1,65 @@
+"""Translating: a message of ours as the PDU that carries it, and what a carrier says in our words.
+
+In: an item of the outbox, or what `smpp` has read. Out: a submit_sm, or a receipt. Pure.
+"""
+
+from typing import Final
+
+import smpp.receipt
+from smpp.pdu import SubmitSm, Tag, Tlvs
+from ulak.edge.carrier.outbox import Item
+from ulak.rules import outcome, segments, sender
+from ulak.rules.refs import RefForm
+from ulak.store.receipts import Receipt
+
+SHORT_MESSAGE_MAX: Final = 254
+
+
+def submit_sm(item: Item, part: int) -> SubmitSm:
+    """One part as the PDU that carries it, with a receipt asked for."""
+    its = item.parts[part]
+    source_ton, source_npi, source = sender.address(item.run.sender)
+    text = its.udh + its.payload
+    in_payload = its.whole or len(text) > SHORT_MESSAGE_MAX
+    return SubmitSm(
+        source_addr_ton=source_ton,
+        source_addr_npi=source_npi,
+        source_addr=source,
+        dest_addr_ton=1,
+        dest_addr_npi=1,
+        destination_addr=str(item.due.recipient),
+        esm_class=0x40 if its.udh else 0,
+        validity_period=f"{item.run.expires_at:%y%m%d%H%M%S}000+",
+        registered_delivery=1,
+        data_coding=item.data_coding,
+        short_message=b"" if in_payload else text,
+        tlvs=({Tag.MESSAGE_PAYLOAD: text} if in_payload else {}) | _numbering(its.sar),
+    )
+
+
+def _numbering(sar: segments.Sar | None) -> Tlvs:
+    """A part's numbering as parameters (SMPP 3.4, 5.3.2.22 to .24)."""
+    if sar is None:
+        return {}
+    return {
+        Tag.SAR_MSG_REF_NUM: sar.reference.to_bytes(2, "big"),
+        Tag.SAR_TOTAL_SEGMENTS: bytes((sar.total,)),
+        Tag.SAR_SEGMENT_SEQNUM: bytes((sar.number,)),
+    }
+
+
+def receipt(parsed: smpp.receipt.Receipt, refs: RefForm) -> Receipt:
+    """A carrier's receipt in our words."""
+    state = parsed.state.name if parsed.state else None
+    return Receipt(
+        ref=refs.of_receipt(clean(parsed.message_id)),
+        status=None if parsed.intermediate else outcome.from_receipt(state, parsed.error),
+        error=clean(parsed.error) if parsed.error else None,
+        network=clean(parsed.network) if parsed.network else None,
+        raw=clean(parsed.raw) or f"(parameters) id:{clean(parsed.message_id)} stat:{state}",
+    )
+
+
+def clean(text: str) -> str:
+    """What a carrier sent, fit for the database."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

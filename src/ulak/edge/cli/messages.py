@@ -1,0 +1,52 @@
+"""The commands about messages: what became of one."""
+
+from typing import Annotated
+
+import typer
+
+from smpp.pdu import words
+from ulak.admin import history
+from ulak.edge.cli import shown
+from ulak.edge.cli.session import Json, answer, with_database
+
+message_app = typer.Typer(no_args_is_help=True, help="Messages: what became of one.")
+
+
+@message_app.command("show")
+def show_message(
+    message_id: Annotated[str, typer.Argument(metavar="ID", help="As the list of its sending shows it.")],
+    json_: Json = False,
+) -> None:
+    """Show everything that is known of a message's way, with times in UTC.
+
+    Example: ulak message show 01912c5e-0b1c-7c3a-8d4e-5f6a7b8c9d0e
+    """
+    found = with_database(lambda db: history.of_message(db, message_id))
+    answer(shown.history(found), json_, None if json_ else _told(found))
+
+
+def _told(found: history.History) -> str:
+    """The same for people."""
+    whose = f"{found.username} in {found.organization}" if found.organization else found.username
+    message = found.message
+    lines = [
+        f"{message.recipient} · {message.status.value} · from {whose} with {found.service}"
+        + (f" as {message.sender}" if message.sender else ""),
+        f"{message.text!r}",
+        *map(_line, found.events),
+    ]
+    return "\n".join(lines)
+
+
+def _line(event: history.Event) -> str:
+    where = " ".join(
+        part
+        for part in (
+            event.carrier or "",
+            f"part {event.part}" if event.part else "",
+            f"id {event.carrier_id}" if event.carrier_id else "",
+            words(event.status) if event.status else "",
+        )
+        if part
+    )
+    return f"  {shown.time(event.at)}  {event.event:<9}  {where + ' · ' if where else ''}{event.detail}"
