@@ -15,8 +15,8 @@ from tests.edge.cli.test_tree import COMMANDS
 
 pytestmark = pytest.mark.slow
 
-#: commands that run until they are stopped, make the schema, or need no database
-APART = {"serve", "demo", "simulate-carrier", "migrate", "text"}
+#: commands that run until they are stopped, make the schema, need no database, or need a message that was sent
+APART = {"serve", "demo", "simulate-carrier", "migrate", "text", "message show"}
 
 READING = [
     "user list",
@@ -25,6 +25,7 @@ READING = [
     "credit show --user mark",
     "carrier list",
     "service list",
+    "sender list",
     "price list",
     "price explain --service BobSMS",
     "audit",
@@ -53,6 +54,9 @@ CHANGING = [
     ("service set Second --price 0.5", "service.set", "Second"),
     ("service set-state Second inactive", "service.set", "Second"),
     ("sender set ACME --service BobSMS --user mark", "sender.set", "mark"),
+    ("sender approve ACME --carrier other", "sender.approve", "ACME"),
+    ("sender withdraw ACME --carrier other", "sender.withdraw", "ACME"),
+    ("sender remove --service BobSMS --user mark", "sender.remove", "mark"),
     ("price add --service BobSMS --kind percent --value=-10", "price.add", "BobSMS"),
     ("price remove RULE", "price.remove", "RULE"),
 ]
