@@ -11,10 +11,10 @@ import ulak.store
 from ulak.base.db import Database
 from ulak.store import everyone
 
-TENANT_TABLES = ["credits", "transfers", "sendings", "messages", "volumes", "idempotency"]
+TENANT_TABLES = ["credits", "transfers", "sendings", "messages", "incidents", "volumes", "idempotency"]
 
 #: Statements on carrier tables may reach a tenant's row only through tenant_id; these sweep a whole table.
-SWEEPS = {"idempotency.FORGET"}
+SWEEPS = {"idempotency.FORGET", "incidents.FORGET"}
 
 
 def statements() -> Iterator[tuple[str, str]]:

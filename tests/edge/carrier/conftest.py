@@ -31,7 +31,7 @@ class Bench:
 
     @asynccontextmanager
     async def carrier(
-        self, options: SimulatorOptions | None = None, **settings: Any
+        self, options: SimulatorOptions | None = None, config: Config | None = None, **settings: Any
     ) -> AsyncIterator[Simulator]:
         """The world's carrier with these settings, and a link to it."""
         simulator = Simulator(options or SimulatorOptions(delay_ms=1, keep=True))
@@ -44,7 +44,7 @@ class Bench:
             )
             [row] = [one for one in await carriers.all(tx) if one.id == self.world.carrier]
         self.world.directory.forget()
-        link = Trunk(self.db, row, Config(reconnect_seconds_max=1.0))
+        link = Trunk(self.db, row, config or Config(reconnect_seconds_max=1.0))
         running = asyncio.create_task(link.run())
         try:
             yield simulator

@@ -4,9 +4,15 @@ import asyncio
 
 import pytest
 
+from smpp.profiles import Profile
+from smpp.simulator import SimulatorOptions
 from tests.edge.carrier.conftest import Bench
+from ulak.base.config import Config
 from ulak.rules.status import Status
 from ulak.store import queue
+
+NEVER = SimulatorOptions(profile=Profile(answer_ms=600_000))
+IMPATIENT = Config(reconnect_seconds_max=0.1, response_seconds=0.4, attempts_max=2)
 
 pytestmark = pytest.mark.slow
 
@@ -30,3 +36,30 @@ async def test_an_idle_link_leaves_the_database_alone(bench: Bench, monkeypatch)
         await asyncio.sleep(2.5)
 
     assert asked <= 4  # once a second
+
+
+@pytest.mark.parametrize(("unsure", "submits"), [("refund", 1), ("resend", 2)])
+async def test_what_is_never_answered_is_unsure_and_handled_as_the_service_says(
+    bench: Bench, unsure: str, submits: int
+) -> None:
+    async with bench.carrier(NEVER, IMPATIENT) as simulator:
+        who, service = await bench.world.customer(), await bench.world.service(unsure=unsure)
+        sending = await bench.world.send(who, service)
+        assert await bench.ended(who, sending) == [Status.NOT_SENT]
+
+    assert simulator.counters.submits == submits
+    assert await bench.world.balance(who) == 100 * 10**6
+    assert (
+        await bench.world.count("incidents", "kind = 'unsure' AND reason LIKE '%no answer within%'")
+        == submits
+    )
+
+
+async def test_throttled_submits_are_written_down_and_are_no_attempts(bench: Bench) -> None:
+    async with bench.carrier(SimulatorOptions(throttle=40, delay_ms=1)):
+        who, service = await bench.world.customer(), await bench.world.service()
+        sending = await bench.world.send(who, service, to=60)
+        assert await bench.ended(who, sending) == [Status.SENT] * 60
+
+    assert await bench.world.count("incidents", "kind = 'throttled' AND status = 88") > 0
+    assert await bench.world.count("messages", "attempts > 0") == 0

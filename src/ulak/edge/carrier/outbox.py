@@ -6,7 +6,7 @@ or turned away, and with the last one the run is finished. Nothing here touches 
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from ulak.flow.dispatch import Outcomes, Part, Refusal, Took
@@ -36,7 +36,7 @@ class Item:
     unanswered: int
     in_flight: int = 0
     retries: int = 0
-    again: dict[tuple[Kind, int], int] = field(default_factory=dict)
+    again: dict[tuple[Kind, int], int] | None = None
     refused_with: int | None = None
     over: bool = False
 
@@ -137,7 +137,8 @@ class Outbox:
     def not_taken(self, item: Item, kind: Kind, status: int) -> None:
         """The carrier did not take a part, which will go out again: `not_gone` when its time has come."""
         item.in_flight -= 1
-        item.again[kind, status] = item.again.get((kind, status), 0) + 1
+        again = item.again = item.again or {}
+        again[kind, status] = again.get((kind, status), 0) + 1
         self._troubled[id(item)] = item
         self._resolve(item)
 
@@ -213,11 +214,10 @@ class Outbox:
             self._tell(item)
 
     def _tell(self, item: Item) -> None:
-        again = item.again.items()
+        again, item.again = item.again or {}, None
         self._outcomes().incidents += [
-            Incident(item.key, self._carrier_id, kind, status, n) for (kind, status), n in again
+            Incident(item.key, self._carrier_id, kind, status, n) for (kind, status), n in again.items()
         ]
-        item.again = {}
         self._troubled.pop(id(item), None)
 
     def _is_ours(self, item: Item) -> bool:
