@@ -7,12 +7,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.flow.conftest import USD, World
+from ulak.admin.audit import prove
 from ulak.admin.history import of_message
 from ulak.flow import fallback, presence
 from ulak.flow.accept import now
 from ulak.rules import ids
 from ulak.rules.route import Hop
 from ulak.rules.status import Status
+from ulak.store import routes
 from ulak.store.links import Report, State
 
 
@@ -227,6 +229,39 @@ async def test_only_numbers_with_another_way_move(lines: Lines) -> None:
     assert await lines.waits(lines.other) == 100
     assert await lines.waits(lines.first) == 50
     assert await world.statuses(who, sending) == [Status.PENDING] * 150
+
+
+async def test_what_waits_for_a_carrier_that_was_taken_out_of_the_route_is_not_forgotten(
+    lines: Lines,
+) -> None:
+    world = lines.world
+    who, service = await world.customer(), await lines.service()
+    await world.send(who, service, to=5)
+    async with world.db.transaction() as tx:
+        await routes.set(tx, service, [Hop(lines.other)])
+    await lines.stand(lines.first, "lost", minutes=2)
+    await lines.stand(lines.other, "bound")
+
+    await lines.relieve()
+
+    assert await lines.waits(lines.other) == 5
+
+
+async def test_a_queue_that_is_moved_about_passes_the_audit(lines: Lines) -> None:
+    world = lines.world
+    who, service = await world.customer(), await lines.service()
+    await world.send(who, service, to=9)
+    [work] = await world.lease()
+    half = work._replace(due=work.due[::2])
+    await world.turn_away(half._replace(run=half.run._replace(id=-1)))
+
+    proofs = {proof.title: proof.differences async for proof in prove(world.db)}
+
+    assert proofs["every pending message is in the queue"] == []
+    async with world.db.transaction() as tx:
+        await tx.execute("DELETE FROM batches WHERE carrier_id = $1", lines.other)
+    [*_, last] = [proof async for proof in prove(world.db)]
+    assert len(last.differences) == 1
 
 
 # throttling

@@ -108,15 +108,20 @@ async def relieve(db: Database, at: datetime) -> None:
     """Move what has waited too long for a carrier that is down, or throttles."""
     async with db.reading() as tx:
         now = await ways.read(tx, at)
+        in_trouble = [*now.down, *now.throttling]
+        waited_for = await queue.waited_for(tx, in_trouble) if in_trouble else set()
+        if not waited_for:
+            return
         patience = ways.patience(await services.all(tx))
     for service_id, seconds in patience.items():
-        its = {hop.carrier_id for hop in now.routes.get(service_id, ())}
-        if len(its) < 2:
-            continue
         before = at - timedelta(seconds=seconds)
         down = now.avoided(seconds)
         throttling = frozenset(carrier for carrier, since in now.throttling.items() if since <= before)
-        for carrier_id in sorted(its & (down | throttling)):
+        for carrier_id in sorted(
+            (down | throttling) & waited_for
+        ):  # also one that is not in the route any more
+            if not any(hop.carrier_id != carrier_id for hop in now.routes.get(service_id, ())):
+                continue
             accepted_before = at if carrier_id in down else before
             relief = _Relief(now, service_id, carrier_id, accepted_before, down | throttling)
             after: int | None = 0

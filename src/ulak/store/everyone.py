@@ -116,7 +116,9 @@ SELECT 'queue', m.tenant_id, m.sending_id::text || '[' || min(m.position) || ']'
   FROM messages m
  WHERE m.status = 'pending' AND NOT EXISTS (
        SELECT FROM batches b WHERE b.tenant_id = m.tenant_id AND b.sending_id = m.sending_id
-          AND m.position >= b.first_position AND m.position < b.end_position)
+          AND m.position >= b.first_position AND m.position < b.end_position
+          AND (b.positions IS NULL OR m.position = ANY(b.positions))
+          AND (m.routed_to IS NULL OR b.carrier_id = m.routed_to))
  GROUP BY m.tenant_id, m.sending_id
  LIMIT $1"""
 

@@ -150,6 +150,17 @@ async def lease(
     return [Run(*row) for row in rows]
 
 
+WAITED_FOR: Final = """
+SELECT c.id FROM unnest($1::int[]) c(id)
+ WHERE EXISTS (SELECT FROM batches b
+                WHERE b.carrier_id = c.id AND (b.leased_until IS NULL OR b.leased_until < now()))"""
+
+
+async def waited_for(tx: Tx, carriers: Sequence[int]) -> set[int]:
+    """For which of these carriers there are runs that nobody has in hand."""
+    return {row["id"] for row in await tx.fetch(WAITED_FOR, carriers)}
+
+
 WAITING: Final = """
 SELECT b.id, b.priority, b.turn, b.tenant_id, b.sending_id, b.first_position, b.end_position, b.marked_to, b.expires_at,
        b.positions, s.sender, s.service_id, s.resend_unsure, b.lease IS NOT NULL AS lapsed, true AS others

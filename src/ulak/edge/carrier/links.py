@@ -79,14 +79,19 @@ class Links:
             task = asyncio.create_task(trunk.run(), name=f"carrier-{trunk.carrier.name}")
             task.add_done_callback(lambda _: self._changed.set())
             self._trunks[carrier_id] = trunk, task
+            await self._tell()
 
     async def _keep_telling(self) -> None:
         while True:
             await asyncio.sleep(TELL_SECONDS)
-            reports = [report for trunk, _ in self._trunks.values() for report in trunk.reports(now())]
-            with suppress(*UNREACHABLE, *COLLISION):
-                if reports:
-                    await presence.tell(self._db, self._process, reports)
+            await self._tell()
+
+    async def _tell(self) -> None:
+        """Say how every connection stands."""
+        reports = [report for trunk, _ in self._trunks.values() for report in trunk.reports(now())]
+        with suppress(*UNREACHABLE, *COLLISION):
+            if reports:
+                await presence.tell(self._db, self._process, reports)
 
     async def _stop(self, ids: list[int]) -> None:
         """Stop trunks in good order, all at the same time."""
