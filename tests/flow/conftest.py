@@ -100,7 +100,12 @@ class World:
         return Request(who, service, ["905550000000"], "merhaba", "api", single=True, name=name, body=body)
 
     async def lease(
-        self, room: int = 10_000, lease: UUID | None = None, *, carrier: int | None = None
+        self,
+        room: int = 10_000,
+        lease: UUID | None = None,
+        *,
+        carrier: int | None = None,
+        exactly: bool = False,
     ) -> list[dispatch.Work]:
         """What the carrier's link gets to do."""
         return await dispatch.lease(
@@ -112,6 +117,7 @@ class World:
             rows_max=200,
             bulk=True,
             seconds=15,
+            exactly=exactly,
         )
 
     async def take(self, *work: dispatch.Work, parts: int = 1) -> list[str]:

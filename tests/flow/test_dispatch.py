@@ -234,6 +234,22 @@ async def test_a_process_holds_only_what_is_still_its_own(world: World) -> None:
     assert await dispatch.renew(world.db, [work.run.id], uuid4(), seconds=15) == set()
 
 
+@pytest.mark.parametrize("positions", [None, list(range(9))])
+async def test_who_is_slow_leaves_the_rest_of_a_run_to_others(
+    world: World, positions: list[int] | None
+) -> None:
+    who, service = await world.customer(), await world.service()
+    await world.send(who, service, to=9)
+    async with world.db.transaction() as tx:
+        await tx.execute("UPDATE batches SET positions = $1", positions)
+
+    bites = [await world.lease(2, exactly=True) for _ in range(3)]
+
+    assert [due.position for [work] in bites for due in work.due] == [0, 1, 2, 3, 4, 5]
+    [rest] = await world.lease()
+    assert [due.position for due in rest.due] == [6, 7, 8]
+
+
 async def test_room_bounds_what_is_leased(world: World) -> None:
     who, service = await world.customer(3000 * USD), await world.service()
     await world.send(who, service, to=2500)

@@ -23,6 +23,7 @@ from ulak.rules.status import Status
 from ulak.store import incidents, messages, queue, sendings, submits
 from ulak.store.incidents import Incident
 from ulak.store.messages import ALL_PARTS, End, Key, Taken
+from ulak.store.queue import Run
 from ulak.store.receipts import Receipt
 
 NOTHING: Final[Mapping[Key, End]] = MappingProxyType({})
@@ -83,8 +84,11 @@ async def lease(
     rows_max: int,
     bulk: bool,
     seconds: float,
+    exactly: bool = False,
 ) -> list[Work]:
     """Take the next runs for a carrier: about `room` messages, single sends first and, without `bulk`, only.
+
+    With `exactly` not more than that: what is left of a run stays in the queue, for whoever can take it sooner.
 
     Messages of a run that may have gone out before and must not go twice are ended here; runs with nothing
     left to do leave the queue.
@@ -99,7 +103,26 @@ async def lease(
             rows_max=rows_max,
             seconds=seconds,
         )
-        return await unsure.take_over(tx, carrier_id, runs, at) if runs else []
+        work = await unsure.take_over(tx, carrier_id, runs, at) if runs else []
+        return [await _bite(tx, item, lease_id, room) for item in work] if exactly else work
+
+
+async def _bite(tx: Tx, item: Work, lease_id: UUID, n: int) -> Work:
+    """So many messages of a run that was just leased."""
+    if len(item.due) <= n:
+        return item
+    head = await queue.split(tx, item.run, lease_id, item.due[n].position)
+    assert head
+    return Work(head, item.due[:n])
+
+
+async def put_back(db: Database, lease_id: UUID, tails: Iterable[tuple[Run, int]]) -> set[int]:
+    """Return what leased runs have from a position on, of which nothing has gone out, to the queue.
+
+    Returns the runs that were still ours; of the others everything is somebody else's.
+    """
+    async with db.transaction() as tx:
+        return {run.id for run, cut in tails if await queue.split(tx, run, lease_id, cut)}
 
 
 async def renew(db: Database, runs: Sequence[int], lease_id: UUID, *, seconds: float) -> set[int]:

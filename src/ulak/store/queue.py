@@ -188,6 +188,31 @@ async def renew(tx: Tx, runs: Sequence[int], lease: UUID, *, seconds: float) -> 
     return {row["id"] for row in await tx.fetch(RENEW, runs, lease, timedelta(seconds=seconds))}
 
 
+SPLIT: Final = """
+WITH tail AS (
+    INSERT INTO batches (carrier_id, priority, turn, tenant_id, sending_id, first_position, end_position, marked_to,
+                         expires_at, positions)
+    SELECT carrier_id, priority, turn, tenant_id, sending_id, $3, end_position, greatest(marked_to, $3), expires_at,
+           $5::text::int[]
+      FROM batches WHERE id = $1 AND lease = $2)
+UPDATE batches SET end_position = $3, marked_to = least(marked_to, $3), positions = $4::text::int[]
+ WHERE id = $1 AND lease = $2 RETURNING id"""
+
+
+async def split(tx: Tx, run: Run, lease: UUID, cut: int) -> Run | None:
+    """Put what a leased run has from position `cut` on back into the queue, in the same place.
+
+    Returns the rest, which stays leased; None when the run is no longer ours.
+    """
+    head = tail = None
+    if run.positions is not None:
+        head = [position for position in run.positions if position < cut]
+        tail = [position for position in run.positions if position >= cut]
+    if await tx.fetchval(SPLIT, run.id, lease, cut, written(head), written(tail)) is None:
+        return None
+    return run._replace(end_position=cut, marked_to=min(run.marked_to, cut), positions=head)
+
+
 MARK: Final = """
 UPDATE batches b SET marked_to = m.marked_to FROM unnest($1::bigint[], $2::int[]) m(id, marked_to)
  WHERE b.id = m.id AND b.lease = $3 RETURNING b.id"""

@@ -230,3 +230,39 @@ def test_or_when_its_link_is_lost(desk: Desk) -> None:
     desk.outbox.tell_troubles()
 
     assert [(one.kind, one.n) for one in desk.outcomes.incidents] == [("throttled", 1)]
+
+
+def test_what_nothing_has_gone_out_of_can_be_given_away(desk: Desk) -> None:
+    run = desk.lease(1, 10)
+    desk.lease(2, 5, resend=False)
+    desk.outbox.marked(desk.outbox.to_mark(2), {2})
+    desk.next(3)
+
+    tails = desk.outbox.surplus(2)
+    assert sorted((its.id, cut) for its, cut in tails) == [(1, 5), (2, 2)]
+    desk.outbox.give_away(tails, {1, 2})
+
+    left = desk.next(20)
+    assert [(item.run.id, item.due.position) for item, _ in left] == [(1, 3), (1, 4), (2, 0), (2, 1)]
+    for item, part in left[:2]:
+        desk.outbox.taken(item, part, "x", "x")
+    assert desk.outcomes.finished == []
+    assert run in desk.outbox.runs
+
+
+def test_something_is_kept_of_every_run_and_nothing_given_away_twice(desk: Desk) -> None:
+    run = desk.lease(1, 6)
+    positions = list(range(6))
+    desk.outbox.drop({1})
+    run = run._replace(positions=positions)
+    desk.outbox.add(
+        [Work(run, [Due(1, position, 905550000000, "hi", 0) for position in positions])], lambda: 0
+    )
+
+    assert desk.outbox.surplus(0) == []
+    first = desk.outbox.surplus(4)
+    desk.outbox.give_away(first, {1})
+    second = desk.outbox.surplus(2)
+
+    assert [cut for _, cut in first + second] == [4, 2]
+    assert second[0][0].positions == [0, 1, 2, 3]

@@ -43,6 +43,8 @@ RETRY_SECONDS: Final = 1.0
 LEASE_ROWS_MAX: Final = 200
 #: How many messages are leased ahead of the window.
 AHEAD: Final = 2
+#: Or ahead of the rate where that is less: what waits longer should wait in the queue, where others can have it.
+SLOW_SECONDS: Final = 2.0
 #: What refuses a bind for good, until somebody changes something here or there: asked again with long pauses.
 REFUSED_FOR_GOOD: Final = frozenset({Status.RBINDFAIL, Status.RINVPASWD, Status.RINVSYSID})
 REFUSED_SECONDS_FIRST: Final = 10.0
@@ -252,6 +254,7 @@ class Link:
                     await self._hungry.wait()
             self._hungry.clear()
             try:
+                await self._put_back()
                 while await self._lease_more() or await self._mark_more():
                     self._pump()
                     await asyncio.sleep(0)
@@ -261,9 +264,11 @@ class Link:
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _lease_more(self) -> bool:
-        ahead = AHEAD * self.carrier.window_max
+        ahead, slow = self._ahead()
         single = ahead - self._outbox.ready(queue.SINGLE)
         bulk = ahead - len(self._outbox)
+        if slow and 2 * bulk < ahead:  # not a few at a time
+            bulk = 0
         if single <= 0 or self._recorder.clogged:
             return False
         work = await dispatch.lease(
@@ -275,9 +280,28 @@ class Link:
             rows_max=min(LEASE_ROWS_MAX, max(bulk, single)),
             bulk=bulk > 0,
             seconds=self._config.lease_seconds,
+            exactly=slow,
         )
         self._outbox.add(work, lambda: next(self._references) & 0xFFFF)
         return bool(work)
+
+    def _ahead(self) -> tuple[int, bool]:
+        """How many messages to have at hand, and whether it is the rate that says so and not the window."""
+        ahead, limit = AHEAD * self.carrier.window_max, self._share.limit
+        rate = min(self._pace.rate or limit, limit or self._pace.rate)
+        if not rate or rate * SLOW_SECONDS >= ahead:
+            return ahead, False
+        return max(1, int(rate * SLOW_SECONDS)), True
+
+    async def _put_back(self) -> None:
+        """Return what was leased before it was known how slow the carrier is."""
+        ahead, slow = self._ahead()
+        if not slow or len(self._outbox) <= 2 * ahead:
+            return
+        tails = self._outbox.surplus(ahead)
+        if tails:
+            ours = await dispatch.put_back(self._db, self._lease, tails)
+            self._outbox.give_away(tails, ours)
 
     async def _mark_more(self) -> bool:
         """Let messages that must not go twice go, a window at a time, after writing down that they may have."""

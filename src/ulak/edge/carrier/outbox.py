@@ -4,10 +4,11 @@ A run comes in with its messages; they go out part by part, single sends first; 
 or turned away, and with the last one the run is finished. Nothing here touches the network or the database.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from ulak.flow.dispatch import Outcomes, Part, Refusal, Took
 from ulak.flow.fallback import TurnedAway
@@ -66,6 +67,7 @@ class Outbox:
         self._unmarked: deque[Item] = deque()
         self._left: dict[int, int] = {}
         self._runs: dict[int, Run] = {}
+        self._ends: dict[int, int] = {}
         self._troubled: dict[int, Item] = {}
 
     def __len__(self) -> int:
@@ -207,6 +209,7 @@ class Outbox:
         if self._left[item.run.id] == 0:
             self._outcomes().finished.append(item.run.id)
             del self._left[item.run.id], self._runs[item.run.id]
+            self._ends.pop(item.run.id, None)
 
     def tell_troubles(self) -> None:
         """Have it written down how often messages went out again, and why, though they are not at their end."""
@@ -225,11 +228,55 @@ class Outbox:
         messages with it; what is left of the first time must not be counted into the second."""
         return self._runs.get(item.run.id) is item.run
 
+    def surplus(self, keep: int) -> list[tuple[Run, int]]:
+        """What could be somebody else's instead: of each run the position from which on nothing has gone out, nor may
+        have, beyond the first `keep` that could go now. Something is kept of every run."""
+        bulk = self._ready[queue.BULK]
+        beyond = [item for item, _ in islice(bulk, keep, None) if item.run.resend_unsure]
+        cuts: dict[int, tuple[Run, int]] = {}
+        touched: set[int] = set()
+        for item in reversed([*beyond, *self._unmarked]):
+            run = item.run
+            if item.again or any(item.sent_at) or run.id in touched:
+                touched.add(run.id)
+            else:
+                cuts[run.id] = run, item.due.position
+        counted = Counter(
+            item.run.id for item in {id(item): item for item in (*beyond, *self._unmarked)}.values()
+        )
+        return [
+            (self._trimmed(run), cut) for run, cut in cuts.values() if counted[run.id] < self._left[run.id]
+        ]
+
+    def _trimmed(self, run: Run) -> Run:
+        """A run without what was given away of it before."""
+        end = self._ends.get(run.id)
+        if end is None or run.positions is None:
+            return run
+        return run._replace(positions=[position for position in run.positions if position < end])
+
+    def give_away(self, tails: Iterable[tuple[Run, int]], ours: set[int]) -> None:
+        """These are back in the queue; runs that were no longer ours are dropped."""
+        for run, cut in tails:
+            if run.id not in ours:
+                self.drop({run.id})
+                continue
+            self._ends[run.id] = cut
+            gone = {
+                id(item)
+                for item in (*(item for item, _ in self._ready[queue.BULK]), *self._unmarked)
+                if item.run.id == run.id and item.due.position >= cut
+            }
+            self._left[run.id] -= len(gone)
+            self._ready[queue.BULK] = deque(one for one in self._ready[queue.BULK] if id(one[0]) not in gone)
+            self._unmarked = deque(item for item in self._unmarked if id(item) not in gone)
+
     def drop(self, runs: set[int]) -> None:
         """Forget runs that are somebody else's now."""
         for run in runs:
             self._runs.pop(run, None)
             self._left.pop(run, None)
+            self._ends.pop(run, None)
         for priority, ready in self._ready.items():
             self._ready[priority] = deque(entry for entry in ready if entry[0].run.id not in runs)
         self._unmarked = deque(item for item in self._unmarked if item.run.id not in runs)

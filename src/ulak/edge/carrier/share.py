@@ -30,7 +30,7 @@ class Share:
     def __init__(
         self, limit: int, reserve: Callable[[float], Awaitable[float]], woken: Callable[[], None]
     ) -> None:
-        self._limit = limit
+        self.limit = limit
         self._reserve = reserve
         self._woken = woken
         self._tokens = 0
@@ -38,7 +38,7 @@ class Share:
 
     def take(self) -> bool:
         """Whether a message may go now; if not, `woken` will be called."""
-        if not self._limit:
+        if not self.limit:
             return True
         if self._tokens:
             self._tokens -= 1
@@ -48,16 +48,16 @@ class Share:
 
     def put_back(self) -> None:
         """One that was taken did not go after all."""
-        if self._limit:
+        if self.limit:
             self._tokens += 1
 
     async def run(self) -> None:
         """Get more whenever somebody had to be refused, for ever."""
-        piece = max(1, int(self._limit * PIECE_SECONDS))
+        piece = max(1, int(self.limit * PIECE_SECONDS))
         while True:
             await self._asked.wait()
             try:
-                wait = await self._reserve(piece / self._limit)
+                wait = await self._reserve(piece / self.limit)
             except (*UNREACHABLE, *COLLISION) as error:
                 _log.warning("share_unreachable", error=type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
