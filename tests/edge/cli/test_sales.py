@@ -4,6 +4,8 @@ import pytest
 
 from tests.edge.cli.conftest import CommandLine
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_carrier_is_made_changed_and_listed_without_its_password(cli: CommandLine) -> None:
     words = ("carrier", "create", "main", "--host=10.0.0.1", "--port=2775", "--system-id=ulak")

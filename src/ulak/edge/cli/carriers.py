@@ -2,9 +2,10 @@
 
 import inspect
 from collections.abc import Callable
+from copy import copy
 from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -161,17 +162,32 @@ def _settings(
     """The settings that a carrier can be made with and changed to, as options of both commands."""
 
 
-def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with those options, which arrive as `settings`, before its last one, --json."""
-    own = list(inspect.signature(command).parameters.values())
-    own = [one for one in own if one.kind is not inspect.Parameter.VAR_KEYWORD]
-    shared = list(inspect.signature(_settings).parameters.values())
-    every = [*own[:-1], *shared, own[-1]]
-    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in every]
-    )
-    command.__annotations__ = {one.name: one.annotation for one in every}
-    return command
+def _with_settings(*, new: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command with those options, which arrive as `settings`, before its last one, --json.
+
+    Their defaults are those of a `new` carrier; one that is there keeps what is not said.
+    """
+
+    def extended(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command).parameters.values())
+        own = [one for one in own if one.kind is not inspect.Parameter.VAR_KEYWORD]
+        shared = list(inspect.signature(_settings).parameters.values())
+        if not new:
+            shared = [one.replace(annotation=_without_default(one.annotation)) for one in shared]
+        every = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (*own[:-1], *shared, own[-1])]
+        command.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
+        command.__annotations__ = {one.name: one.annotation for one in every}
+        return command
+
+    return extended
+
+
+def _without_default(annotation: Any) -> Any:
+    """An option as it is, but for the default that its help shows."""
+    kind, info = get_args(annotation)
+    info = copy(info)
+    info.show_default = False
+    return Annotated[kind, info]
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
@@ -181,7 +197,7 @@ def _plain(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 @carrier_app.command("create")
-@_with_settings
+@_with_settings(new=True)
 def create_carrier(
     name: CarrierName,
     host: Annotated[str, typer.Option(help="Where its SMSC listens.")],
@@ -201,7 +217,7 @@ def create_carrier(
 
 
 @carrier_app.command("set")
-@_with_settings
+@_with_settings(new=False)
 def set_carrier(
     name: CarrierName,
     host: Annotated[str | None, typer.Option(help="Where its SMSC listens.")] = None,
