@@ -238,7 +238,7 @@ def test_what_nothing_has_gone_out_of_can_be_given_away(desk: Desk) -> None:
     desk.outbox.marked(desk.outbox.to_mark(2), {2})
     desk.next(3)
 
-    tails = desk.outbox.surplus(2)
+    tails = desk.outbox.set_aside(2)
     assert sorted((its.id, cut) for its, cut in tails) == [(1, 5), (2, 2)]
     desk.outbox.give_away(tails, {1, 2})
 
@@ -259,10 +259,23 @@ def test_something_is_kept_of_every_run_and_nothing_given_away_twice(desk: Desk)
         [Work(run, [Due(1, position, 905550000000, "hi", 0) for position in positions])], lambda: 0
     )
 
-    assert desk.outbox.surplus(0) == []
-    first = desk.outbox.surplus(4)
+    assert desk.outbox.set_aside(0) == []
+    assert len(desk.outbox) == 6
+    first = desk.outbox.set_aside(4)
     desk.outbox.give_away(first, {1})
-    second = desk.outbox.surplus(2)
+    second = desk.outbox.set_aside(2)
 
     assert [cut for _, cut in first + second] == [4, 2]
     assert second[0][0].positions == [0, 1, 2, 3]
+
+
+def test_what_was_set_aside_can_be_taken_back(desk: Desk) -> None:
+    desk.lease(1, 6)
+    desk.lease(2, 3, resend=False)
+
+    desk.outbox.set_aside(2)
+    assert len(desk.outbox) == 2 + 3  # nothing of the second run may go yet, and something of it is kept
+    desk.outbox.take_back()
+
+    assert [item.due.position for item, _ in desk.next(9)] == [0, 1, 2, 3, 4, 5]
+    assert len(desk.outbox) == 3

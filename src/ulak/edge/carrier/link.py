@@ -298,10 +298,13 @@ class Link:
         ahead, slow = self._ahead()
         if not slow or len(self._outbox) <= 2 * ahead:
             return
-        tails = self._outbox.surplus(ahead)
-        if tails:
-            ours = await dispatch.put_back(self._db, self._lease, tails)
-            self._outbox.give_away(tails, ours)
+        tails = self._outbox.set_aside(ahead)
+        try:
+            ours = await dispatch.put_back(self._db, self._lease, tails) if tails else set[int]()
+        except (*UNREACHABLE, *COLLISION):
+            self._outbox.take_back()
+            raise
+        self._outbox.give_away(tails, ours)
 
     async def _mark_more(self) -> bool:
         """Let messages that must not go twice go, a window at a time, after writing down that they may have."""
@@ -355,8 +358,10 @@ class Link:
             client.submit(translate.submit_sm(item, part), entry)
             self._outbox.gone(item, part, at)
             moved = True
-        if moved and self._outbox.lined_up < self.carrier.window_max:
-            self._hungry.set()
+        if moved:
+            ahead, slow = self._ahead()
+            if self._outbox.lined_up < (ahead // 2 if slow else self.carrier.window_max):
+                self._hungry.set()
         if client:
             metrics.WINDOW.labels(self._label).set(client.outstanding)
 

@@ -67,6 +67,7 @@ class Outbox:
         self._unmarked: deque[Item] = deque()
         self._left: dict[int, int] = {}
         self._runs: dict[int, Run] = {}
+        self._aside: list[Item] = []
         self._ends: dict[int, int] = {}
         self._troubled: dict[int, Item] = {}
 
@@ -228,25 +229,27 @@ class Outbox:
         messages with it; what is left of the first time must not be counted into the second."""
         return self._runs.get(item.run.id) is item.run
 
-    def surplus(self, keep: int) -> list[tuple[Run, int]]:
-        """What could be somebody else's instead: of each run the position from which on nothing has gone out, nor may
-        have, beyond the first `keep` that could go now. Something is kept of every run."""
+    def set_aside(self, keep: int) -> list[tuple[Run, int]]:
+        """Take out what could be somebody else's instead: of each run what is beyond the first `keep` that could go
+        now, as far as nothing of it has gone out, nor may have. Something is kept of every run.
+
+        Returns the runs, and from which position on. Then comes `give_away`, or `take_back`.
+        """
         bulk = self._ready[queue.BULK]
         beyond = [item for item, _ in islice(bulk, keep, None) if item.run.resend_unsure]
+        untouched = {
+            id(item): item for item in (*beyond, *self._unmarked) if not (item.again or any(item.sent_at))
+        }
+        counted = Counter(item.run.id for item in untouched.values())
+        spare = {run for run, n in counted.items() if n < self._left.get(run, 0)}
+        self._aside = [item for item in untouched.values() if item.run.id in spare]
+        gone = {id(item) for item in self._aside}
+        self._ready[queue.BULK] = deque(entry for entry in bulk if id(entry[0]) not in gone)
+        self._unmarked = deque(item for item in self._unmarked if id(item) not in gone)
         cuts: dict[int, tuple[Run, int]] = {}
-        touched: set[int] = set()
-        for item in reversed([*beyond, *self._unmarked]):
-            run = item.run
-            if item.again or any(item.sent_at) or run.id in touched:
-                touched.add(run.id)
-            else:
-                cuts[run.id] = run, item.due.position
-        counted = Counter(
-            item.run.id for item in {id(item): item for item in (*beyond, *self._unmarked)}.values()
-        )
-        return [
-            (self._trimmed(run), cut) for run, cut in cuts.values() if counted[run.id] < self._left[run.id]
-        ]
+        for item in reversed(self._aside):  # positions rise within a run
+            cuts[item.run.id] = item.run, item.due.position
+        return [(self._trimmed(run), cut) for run, cut in cuts.values()]
 
     def _trimmed(self, run: Run) -> Run:
         """A run without what was given away of it before."""
@@ -256,20 +259,21 @@ class Outbox:
         return run._replace(positions=[position for position in run.positions if position < end])
 
     def give_away(self, tails: Iterable[tuple[Run, int]], ours: set[int]) -> None:
-        """These are back in the queue; runs that were no longer ours are dropped."""
-        for run, cut in tails:
-            if run.id not in ours:
-                self.drop({run.id})
-                continue
-            self._ends[run.id] = cut
-            gone = {
-                id(item)
-                for item in (*(item for item, _ in self._ready[queue.BULK]), *self._unmarked)
-                if item.run.id == run.id and item.due.position >= cut
-            }
-            self._left[run.id] -= len(gone)
-            self._ready[queue.BULK] = deque(one for one in self._ready[queue.BULK] if id(one[0]) not in gone)
-            self._unmarked = deque(item for item in self._unmarked if id(item) not in gone)
+        """What was set aside is back in the queue; runs that were no longer ours are dropped."""
+        self._ends |= {run.id: cut for run, cut in tails}
+        for item in self._aside:
+            self._left[item.run.id] -= 1
+        self._aside = []
+        self.drop({run.id for run, _ in tails} - ours)
+
+    def take_back(self) -> None:
+        """What was set aside stays here after all."""
+        for item in self._aside:
+            if item.run.resend_unsure:
+                self._line_up(item)
+            else:
+                self._unmarked.append(item)
+        self._aside = []
 
     def drop(self, runs: set[int]) -> None:
         """Forget runs that are somebody else's now."""
@@ -280,6 +284,7 @@ class Outbox:
         for priority, ready in self._ready.items():
             self._ready[priority] = deque(entry for entry in ready if entry[0].run.id not in runs)
         self._unmarked = deque(item for item in self._unmarked if item.run.id not in runs)
+        self._aside = [item for item in self._aside if item.run.id not in runs]
 
     def clear(self) -> list[Run]:
         """Forget everything; returns the runs that are not finished."""
