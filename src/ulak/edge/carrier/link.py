@@ -9,9 +9,7 @@ several connections has as many links, which share its pace (`trunk`).
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any, Final, cast
-from uuid import uuid4
 
 import structlog
 
@@ -24,6 +22,7 @@ from ulak.base import metrics
 from ulak.base.config import Config
 from ulak.base.db import COLLISION, UNREACHABLE, Database
 from ulak.edge.carrier import translate
+from ulak.edge.carrier.feed import Feed
 from ulak.edge.carrier.outbox import Item, Outbox
 from ulak.edge.carrier.pace import Pace
 from ulak.edge.carrier.recorder import Recorder
@@ -32,7 +31,7 @@ from ulak.flow import dispatch
 from ulak.flow.accept import now
 from ulak.rules import outcome
 from ulak.rules.network import parse_source
-from ulak.store import links, queue
+from ulak.store import links
 from ulak.store.carriers import Carrier
 
 POLL_SECONDS: Final = 1.0
@@ -40,11 +39,6 @@ RETRIES_MAX: Final = 5
 RETRIES_BEFORE_NEXT: Final = 2
 """Where another carrier could take it, this one is not asked as often."""
 RETRY_SECONDS: Final = 1.0
-LEASE_ROWS_MAX: Final = 200
-#: How many messages are leased ahead of the window.
-AHEAD: Final = 2
-#: Or ahead of the rate where that is less: what waits longer should wait in the queue, where others can have it.
-SLOW_SECONDS: Final = 2.0
 #: What refuses a bind for good, until somebody changes something here or there: asked again with long pauses.
 REFUSED_FOR_GOOD: Final = frozenset({Status.RBINDFAIL, Status.RINVPASWD, Status.RINVSYSID})
 REFUSED_SECONDS_FIRST: Final = 10.0
@@ -75,13 +69,11 @@ class Link:
             written=self._written,
         )
         self._outbox = Outbox(carrier.id, carrier.style, self._recorder.outcomes)
-        self._lease = uuid4()
-        self._references = count()
+        self._feed = Feed(db, carrier, config, self._outbox, self._recorder, pace=pace, share=share)
         self._client: Bind | None = None
         self._lost = asyncio.Event()
         self._lost_why = ""
         self._unsure: list[Item] = []
-        self._hungry = asyncio.Event()
         self._stopping = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._took_something = False
@@ -97,7 +89,7 @@ class Link:
 
     def wake(self) -> None:
         """There may be work in the queue."""
-        self._hungry.set()
+        self._feed.wake()
 
     def pump(self) -> None:
         """There may be room to submit more."""
@@ -106,7 +98,7 @@ class Link:
     def stop(self) -> None:
         """Send no more, wait for what is in flight, give the rest back; then `run` returns."""
         self._stopping.set()
-        self._hungry.set()
+        self._feed.wake()
 
     async def run(self) -> None:
         """Keep the link up until `stop`."""
@@ -183,8 +175,8 @@ class Link:
     async def _bound(self) -> None:
         """While the connection lasts: feed it and hold on to the leases. Afterwards: give back what is left."""
         tasks: list[asyncio.Task[Any]] = [
-            asyncio.create_task(self._feed()),
-            asyncio.create_task(self._renew()),
+            asyncio.create_task(self._feed.run(self._pump)),
+            asyncio.create_task(self._feed.hold_on()),
         ]
         ends = [asyncio.create_task(event.wait()) for event in (self._lost, self._stopping)]
         try:
@@ -234,7 +226,7 @@ class Link:
                 return await dispatch.give_back(
                     self._db,
                     self.carrier.id,
-                    self._lease,
+                    self._feed.lease,
                     runs,
                     unsure,
                     now(),
@@ -243,96 +235,6 @@ class Link:
                 )
             except (*UNREACHABLE, *COLLISION):
                 await asyncio.sleep(POLL_SECONDS)
-
-    # the queue
-
-    async def _feed(self) -> None:
-        """Lease whenever there is room for more, at a notice or every so often."""
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._hungry.wait()
-            self._hungry.clear()
-            try:
-                await self._put_back()
-                while await self._lease_more() or await self._mark_more():
-                    self._pump()
-                    await asyncio.sleep(0)
-                self._pump()
-            except (*UNREACHABLE, *COLLISION) as error:
-                _log.warning("queue_unreachable", carrier=self.carrier.name, error=type(error).__name__)
-                await asyncio.sleep(POLL_SECONDS)
-
-    async def _lease_more(self) -> bool:
-        ahead, slow = self._ahead()
-        single = ahead - self._outbox.ready(queue.SINGLE)
-        bulk = ahead - len(self._outbox)
-        if slow and 2 * bulk < ahead:  # not a few at a time
-            bulk = 0
-        if single <= 0 or self._recorder.clogged:
-            return False
-        work = await dispatch.lease(
-            self._db,
-            self.carrier.id,
-            self._lease,
-            now(),
-            room=bulk if bulk > 0 else single,
-            rows_max=min(LEASE_ROWS_MAX, max(bulk, single)),
-            bulk=bulk > 0,
-            seconds=self._config.lease_seconds,
-            exactly=slow,
-        )
-        self._outbox.add(work, lambda: next(self._references) & 0xFFFF)
-        return bool(work)
-
-    def _ahead(self) -> tuple[int, bool]:
-        """How many messages to have at hand, and whether it is the rate that says so and not the window."""
-        ahead, limit = AHEAD * self.carrier.window_max, self._share.limit
-        rate = min(self._pace.rate or limit, limit or self._pace.rate)
-        if not rate or rate * SLOW_SECONDS >= ahead:
-            return ahead, False
-        return max(1, int(rate * SLOW_SECONDS)), True
-
-    async def _put_back(self) -> None:
-        """Return what was leased before it was known how slow the carrier is."""
-        ahead, slow = self._ahead()
-        if not slow or len(self._outbox) <= 2 * ahead:
-            return
-        tails = self._outbox.set_aside(ahead)
-        try:
-            ours = await dispatch.put_back(self._db, self._lease, tails) if tails else set[int]()
-        except (*UNREACHABLE, *COLLISION):
-            self._outbox.take_back()
-            raise
-        self._outbox.give_away(tails, ours)
-
-    async def _mark_more(self) -> bool:
-        """Let messages that must not go twice go, a window at a time, after writing down that they may have."""
-        room = self.carrier.window_max - self._outbox.lined_up
-        items = self._outbox.to_mark(room) if 2 * room >= self.carrier.window_max else []
-        if not items:
-            return False
-        marks = {item.run.id: item.due.position + 1 for item in items}  # positions rise within a run
-        ours = await dispatch.mark(self._db, list(marks.items()), self._lease)
-        self._outbox.marked(items, ours)
-        return True
-
-    async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(self._config.lease_seconds / 3)
-            runs = {run.id for run in self._outbox.runs}
-            if not runs:
-                continue
-            try:
-                ours = await dispatch.renew(
-                    self._db, list(runs), self._lease, seconds=self._config.lease_seconds
-                )
-            except (*UNREACHABLE, *COLLISION):
-                continue
-            gone = runs - ours - (runs - {run.id for run in self._outbox.runs})
-            if gone:
-                _log.warning("lease_lost", carrier=self.carrier.name, n=len(gone))
-                self._outbox.drop(gone)
 
     # the wire
 
@@ -359,9 +261,7 @@ class Link:
             self._outbox.gone(item, part, at)
             moved = True
         if moved:
-            ahead, slow = self._ahead()
-            if self._outbox.lined_up < (ahead // 2 if slow else self.carrier.window_max):
-                self._hungry.set()
+            self._feed.look()
         if client:
             metrics.WINDOW.labels(self._label).set(client.outstanding)
 
@@ -377,7 +277,7 @@ class Link:
 
     def _written(self) -> None:
         """The recorder has room again, and so may the window."""
-        self._hungry.set()
+        self._feed.wake()
         self._pump()
 
     def _held_back(self) -> bool:
