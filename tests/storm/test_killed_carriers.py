@@ -7,6 +7,7 @@ the windows that were open when the process died. The seed decides who sends wha
 import random
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 
 import httpx
@@ -44,12 +45,11 @@ def test_every_message_ends_once_however_often_the_links_die(
 
         accepted = send_all(ulak.as_user(user), service, chance)
         for _ in range(KILLS):
-            links = start_links(ulak)
-            await_more_taken(ulak, user, chance.randint(100, 600))
-            links.kill()
-        links = start_links(ulak)
-        sendings = await_all_completed(ulak.as_user(user))
-        links.stop()
+            with links(ulak):
+                await_more_taken(ulak, user, chance.randint(100, 600))
+        with links(ulak) as last:
+            sendings = await_all_completed(ulak.as_user(user))
+            last.stop()
         counters = carrier.stop()
 
         stats = [item["stats"] for item in sendings]
@@ -84,9 +84,14 @@ def send_all(client: httpx.Client, service: str, chance: random.Random) -> int:
     return accepted
 
 
-def start_links(ulak: Installation) -> Process:
-    """The process of the links, by itself."""
-    return Process(["serve", "--only=carriers"], ulak.environment, ulak.log_path)
+@contextmanager
+def links(ulak: Installation) -> Iterator[Process]:
+    """The process of the links, by itself; killed at the end, if it has not been stopped."""
+    process = Process(["serve", "--only=carriers"], ulak.environment, ulak.log_path)
+    try:
+        yield process
+    finally:
+        process.kill()
 
 
 def await_more_taken(ulak: Installation, user: User, more: int) -> None:
