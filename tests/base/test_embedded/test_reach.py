@@ -11,6 +11,8 @@ import os
 import pwd
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import asyncpg
@@ -167,3 +169,27 @@ async def test_a_link_in_place_of_the_socket_directory_is_not_followed(data_dir:
     (data_dir / "socket").symlink_to("/var")
     async with OtherUser(data_dir, uid=nobody) as other:
         assert "socket is not a directory" in await other.ready()
+
+
+@as_root
+def test_first_runs_at_the_same_time_agree_on_the_system_user() -> None:
+    name, pipe = f"ulak-test-{os.getpid()}", subprocess.PIPE
+    code = (
+        f"from ulak.base.embedded import place; place.SYSTEM_USER = {name!r}; "
+        "print(flush=True); input(); print(place._system_user().uid)"
+    )
+    runs = [
+        subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True) for _ in range(8)
+    ]
+    try:
+        for run in runs:
+            assert run.stdout
+            run.stdout.readline()  # it is ready
+        for run in runs:
+            assert run.stdin
+            run.stdin.write("\n")
+            run.stdin.flush()
+
+        assert {run.communicate()[0] for run in runs} == {f"{pwd.getpwnam(name).pw_uid}\n"}
+    finally:
+        subprocess.run(["userdel", name], check=True)

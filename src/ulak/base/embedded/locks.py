@@ -4,15 +4,16 @@ Two files per data directory. `users.lock` is held shared by everybody who uses 
 last?" is a try for the exclusive lock. `change.lock` is held exclusively while a server is started or stopped
 or a user comes or goes; so nobody can arrive between "I am the last" and "it is stopped".
 
-Neither file is ever removed: a lock on a removed file excludes nobody. Waiting never blocks the event loop.
+No lock file is ever removed: a lock on a removed file excludes nobody. Waiting never blocks the event loop, but for
+`waiting`, which is called in a thread.
 """
 
 import asyncio
 import fcntl
 import os
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from ulak.base.embedded.trouble import EmbeddedError
@@ -39,6 +40,17 @@ def try_alone(path: Path) -> int | None:
         os.close(descriptor)
         raise
     return descriptor
+
+
+@contextmanager
+def waiting(path: Path) -> Iterator[None]:
+    """Hold `path` alone inside the block, however long that takes: for what takes moments. Blocks the thread."""
+    descriptor = _open(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @asynccontextmanager

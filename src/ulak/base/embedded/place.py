@@ -25,12 +25,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ulak.base.embedded import locks
 from ulak.base.embedded.trouble import OTHERWISE, EmbeddedError, told
 
 SYSTEM_USER = "ulak-postgres"
 PORT = 5432  # of no network: it is only part of the socket's name
 _SOCKET_PATH_BYTES_MAX = 107  # sockaddr_un on Linux, without the closing NUL
 _PLAIN = re.compile(r"[A-Za-z0-9/._+~-]+")  # what needs no quoting in a DSN, where a comma parts two hosts
+
+_ADDING = Path("/run/ulak-adding-user.lock")
 
 _USERADD_OPTIONS = (
     *("--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"),
@@ -189,6 +192,16 @@ def _owner(uid: int) -> Owner:
 
 def _system_user() -> Owner:
     """The user root's servers run as, made when missing."""
+    try:
+        return _owner(pwd.getpwnam(SYSTEM_USER).pw_uid)
+    except KeyError:
+        with locks.waiting(_ADDING):
+            return _added_user()
+
+
+def _added_user() -> Owner:
+    """Make the system user, with the lock held: `useradd` looks whether a name is free before it takes its own lock, so
+    that of two at once the second replaces the first one's user."""
     said = "useradd is not installed"
     for attempt in range(20):
         try:
@@ -199,7 +212,7 @@ def _system_user() -> Owner:
         if useradd is None:
             break
         if attempt:
-            time.sleep(0.1)  # somebody else is adding a user just now
+            time.sleep(0.1)  # a package is adding a user just now
         command = [useradd, *_USERADD_OPTIONS, SYSTEM_USER]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         said = done.stderr.strip()
