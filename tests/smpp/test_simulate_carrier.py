@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from smpp.client import BindRefused, Client, tls_context
 from smpp.pair import Pair
 from smpp.pdu import Status, SubmitSm
+from tests import certificates
 from tests.harness import CarrierProcess
 from tests.smpp.ends import Customer, until, where
 from ulak.edge.cli.main import app
@@ -18,26 +19,7 @@ from ulak.edge.cli.main import app
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """A certificate for this machine that nobody else signed, and its key."""
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        [
-            *(
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-                "-nodes",
-            ),
-            *("-days", "2", "-subj", "/CN=A carrier", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", key, "-out", cert),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return cert, key
+    return certificates.make(tmp_path, "cert", "/CN=A carrier", "subjectAltName=IP:127.0.0.1")
 
 
 @pytest.mark.parametrize(

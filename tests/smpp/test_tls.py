@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +11,8 @@ from smpp.client import Client, tls_context
 from smpp.pair import bind
 from smpp.pdu import DeliverSm, SubmitSm
 from smpp.simulator import Simulator, SimulatorOptions
+from tests import certificates
 from tests.smpp.ends import Carrier, Customer, bound, connected, listening, speaking, until, where
-
-KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
 
 @dataclass
@@ -24,22 +22,15 @@ class Authority:
     home: Path
 
     def __post_init__(self) -> None:
-        self._make("ca", "/CN=An authority", "basicConstraints=critical,CA:TRUE")
+        certificates.make(self.home, "ca", "/CN=An authority", "basicConstraints=critical,CA:TRUE")
         self.pem = (self.home / "ca.pem").read_text()
-
-    def _make(self, name: str, subject: str, extension: str, *signed: str) -> None:
-        files = ["-keyout", str(self.home / f"{name}.key"), "-out", str(self.home / f"{name}.pem")]
-        about = ["-days", "2", "-subj", subject, "-addext", extension]
-        subprocess.run(
-            ["openssl", "req", "-x509", *KEY, *files, *about, *signed], check=True, capture_output=True
-        )
 
     def server(self, name: str) -> ssl.SSLContext:
         """What a server with a certificate for this name listens with; the name is "IP:..." or "DNS:..."."""
         file = name.replace(":", "-")
         if not (self.home / f"{file}.pem").exists():
             signed = "-CA", str(self.home / "ca.pem"), "-CAkey", str(self.home / "ca.key")
-            self._make(file, "/CN=A carrier", f"subjectAltName={name}", *signed)
+            certificates.make(self.home, file, "/CN=A carrier", f"subjectAltName={name}", *signed)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(self.home / f"{file}.pem", self.home / f"{file}.key")
         return context

@@ -1,7 +1,6 @@
 """Connections, as an operator sees them: how many, of which kind, over TLS, how fast together, and how each stands."""
 
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -11,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import certificates
 from tests.harness import CarrierProcess, CliFailed, Installation, User, await_completed, await_true
 from tests.harness.process import Process
 
@@ -92,26 +92,7 @@ def test_a_transmitter_and_a_receiver(ulak: Installation, send: Send) -> None:
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """(certificate, key) of localhost, signed by itself."""
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        [
-            *(
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-                "-nodes",
-            ),
-            *("-keyout", str(key), "-out", str(cert), "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return cert, key
+    return certificates.make(tmp_path, "cert", "/CN=localhost", "subjectAltName=DNS:localhost,IP:127.0.0.1")
 
 
 def test_tls_is_verified_unless_somebody_says_otherwise(

@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from ulak.base.db import Tx
-from ulak.rules.route import Route, carriers_for
+from ulak.rules.route import Route, carriers_for, choose
 from ulak.store import carriers, links, routes, senders, services
 
 ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
@@ -49,7 +49,7 @@ class Ways:
             for carrier in carriers_for(self.route(service_id, sender), number)
             if carrier not in refused_by
         ]
-        return next((carrier for carrier in left if carrier not in avoided), left[0] if left else None)
+        return choose(left, avoided) if left else None
 
 
 async def read(tx: Tx, at: datetime) -> Ways:

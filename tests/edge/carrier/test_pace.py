@@ -1,5 +1,7 @@
 """How fast a link goes: what a carrier that throttles lets through. Time is made up."""
 
+from collections import deque
+
 import pytest
 
 from ulak.edge.carrier.pace import Pace
@@ -27,20 +29,31 @@ class Carrier:
         self.tokens = min(self.burst, self.tokens + seconds * self.rate)
 
 
-def run(pace: Pace, carrier: Carrier, start: float, seconds: float, window: int = 20) -> float:
-    """There is always more to send; each turn as much as the pace allows, but no more than a window."""
+def run(pace: Pace | list[Pace], carrier: Carrier, start: float, seconds: float, window: int = 20) -> float:
+    """There is always more to send; each turn as much as the pace allows, but no more than a window.
+
+    Several paces are those of several processes, whose turn to be the first comes round.
+    """
+    paces = deque([pace] if isinstance(pace, Pace) else pace)
     now = start
     while now < start + seconds:
-        for _ in range(window):
-            if pace.take(now):
-                break
-            if carrier.submit():
-                pace.taken(now, 1)
-            else:
-                pace.throttled(now)
+        for one in paces:
+            submit(one, carrier, now, window)
+        paces.rotate(-1)
         now += TURN
         carrier.pass_time(TURN)
     return now
+
+
+def submit(pace: Pace, carrier: Carrier, now: float, window: int) -> None:
+    """As much as the pace allows, but no more than a window."""
+    for _ in range(window):
+        if pace.take(now):
+            return
+        if carrier.submit():
+            pace.taken(now, 1)
+        else:
+            pace.throttled(now)
 
 
 def test_without_a_limit_nothing_waits() -> None:
@@ -131,19 +144,9 @@ def test_it_is_throttling_from_the_first_word_of_it_until_it_is_calm() -> None:
 @pytest.mark.parametrize("processes", [2, 4])
 def test_several_processes_use_nine_tenths_of_what_it_takes_too(processes: int) -> None:
     carrier, paces = Carrier(200, 20), [Pace(0.0) for _ in range(processes)]
-    now = 0.0
-    while now < 130:
-        if now < 10:
-            carrier.took = 0
-        for pace in paces[round(now / TURN) % processes :] + paces[: round(now / TURN) % processes]:
-            for _ in range(20):
-                if pace.take(now):
-                    break
-                if carrier.submit():
-                    pace.taken(now, 1)
-                else:
-                    pace.throttled(now)
-        now += TURN
-        carrier.pass_time(TURN)
+    now = run(paces, carrier, 0.0, 10)
+    carrier.took = 0
+
+    run(paces, carrier, now, 120)
 
     assert carrier.took >= 0.9 * 200 * 120

@@ -91,10 +91,6 @@ class Link:
         """There may be work in the queue."""
         self._feed.wake()
 
-    def pump(self) -> None:
-        """There may be room to submit more."""
-        self._pump()
-
     def stop(self) -> None:
         """Send no more, wait for what is in flight, give the rest back; then `run` returns."""
         self._stopping.set()
@@ -175,7 +171,7 @@ class Link:
     async def _bound(self) -> None:
         """While the connection lasts: feed it and hold on to the leases. Afterwards: give back what is left."""
         tasks: list[asyncio.Task[Any]] = [
-            asyncio.create_task(self._feed.run(self._pump)),
+            asyncio.create_task(self._feed.run(self.pump)),
             asyncio.create_task(self._feed.hold_on()),
         ]
         ends = [asyncio.create_task(event.wait()) for event in (self._lost, self._stopping)]
@@ -238,7 +234,7 @@ class Link:
 
     # the wire
 
-    def _pump(self) -> None:
+    def pump(self) -> None:
         """Submit as long as the window, the pace and the recorder allow.
 
         An answered submit keeps its place in the window until it is written down: so no more than a window
@@ -278,7 +274,7 @@ class Link:
     def _written(self) -> None:
         """The recorder has room again, and so may the window."""
         self._feed.wake()
-        self._pump()
+        self.pump()
 
     def _held_back(self) -> bool:
         return self._recorder.clogged or self._stopping.is_set()
@@ -289,7 +285,7 @@ class Link:
 
     def _pump_now(self) -> None:
         self._timer = None
-        self._pump()
+        self.pump()
 
     def answered(self, answers: list[Answer]) -> None:
         """`smpp`: the carrier has answered submits."""
@@ -304,7 +300,7 @@ class Link:
                 self._outbox.taken(item, part, self._refs.of_answer(answered_id), answered_id)
             else:
                 self._not_taken(item, part, answer.status)
-        self._pump()
+        self.pump()
 
     def _not_taken(self, item: Item, part: int, status: int) -> None:
         metrics.SUBMITTED.labels(self._label, f"0x{status:02X}").inc()
@@ -337,7 +333,7 @@ class Link:
 
         def again() -> None:
             self._outbox.not_gone(item, part)
-            self._pump()
+            self.pump()
 
         asyncio.get_running_loop().call_later(delay, again)
 
