@@ -40,6 +40,14 @@ def deleted(command_tag: str) -> int:
     return int(command_tag.removeprefix("DELETE "))
 
 
+async def _leave_as_it_is(_: object) -> None:
+    """What happens to a connection when it comes back to the pool: nothing, where asyncpg would ask the server to.
+
+    Nobody here changes a session: settings are the transaction's (SET LOCAL), and whoever listens has a connection of
+    its own.
+    """
+
+
 class Database:
     """A pool of connections. `await Database.open(dsn)`, later `await close()`."""
 
@@ -57,6 +65,7 @@ class Database:
             timeout=wait_seconds,
             command_timeout=120,
             max_inactive_connection_lifetime=0,
+            reset=_leave_as_it_is,
             server_settings={"application_name": "ulak", "timezone": "UTC", "jit": "off"} | KEYED,
         )
         return cls(pool, dsn)

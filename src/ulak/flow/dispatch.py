@@ -85,10 +85,12 @@ async def lease(
     bulk: bool,
     seconds: float,
     exactly: bool = False,
+    singles_from: int = 0,
 ) -> list[Work]:
     """Take the next runs for a carrier: about `room` messages, single sends first and, without `bulk`, only.
 
     With `exactly` not more than that: what is left of a run stays in the queue, for whoever can take it sooner.
+    Single sends whose turn is before `singles_from` are left for a later look.
 
     Messages of a run that may have gone out before and must not go twice are ended here; runs with nothing
     left to do leave the queue.
@@ -102,6 +104,7 @@ async def lease(
             room=room,
             rows_max=rows_max,
             seconds=seconds,
+            singles_from=singles_from,
         )
         work = await unsure.take_over(tx, carrier_id, runs, at) if runs else []
         return [await _bite(tx, item, lease_id, room) for item in work] if exactly else work

@@ -120,33 +120,49 @@ class Run(NamedTuple):
         )
 
 
+# The queue is drained again and again, so PostgreSQL believes it to be empty and would read all of it for every row
+# that is joined to it. Its rows are therefore asked for by an array of ids, here and below.
 LEASE: Final = """
-WITH next AS (
+WITH next AS MATERIALIZED (
     SELECT id, priority, turn, coalesce(cardinality(positions), end_position - first_position) AS n,
            lease IS NOT NULL AS lapsed
       FROM batches
-     WHERE carrier_id = $1 AND priority <= $2 AND (leased_until IS NULL OR leased_until < now())
+     WHERE carrier_id = $1 AND (priority, turn) >= (0, $7) AND priority <= $2
+       AND (leased_until IS NULL OR leased_until < now())
      ORDER BY priority, turn, id LIMIT $3
        FOR UPDATE SKIP LOCKED),
 fitting AS (
-    SELECT id, lapsed, sum(n) OVER (ORDER BY priority, turn, id) - n AS before FROM next),
+    SELECT id, sum(n) OVER (ORDER BY priority, turn, id) - n AS before FROM next),
 leased AS (
-    UPDATE batches b SET lease = $5, leased_until = now() + $6::interval
-      FROM fitting f WHERE f.id = b.id AND f.before < $4
- RETURNING b.id, b.priority, b.turn, b.tenant_id, b.sending_id, b.first_position, b.end_position, b.marked_to,
-           b.expires_at, b.positions, f.lapsed)
+    UPDATE batches SET lease = $5, leased_until = now() + $6::interval
+     WHERE id = ANY (ARRAY (SELECT id FROM fitting WHERE before < $4))
+ RETURNING id, priority, turn, tenant_id, sending_id, first_position, end_position, marked_to, expires_at, positions)
 SELECT l.id, l.priority, l.turn, l.tenant_id, l.sending_id, l.first_position, l.end_position, l.marked_to, l.expires_at,
-       l.positions, s.sender, s.service_id, s.resend_unsure, l.lapsed,
+       l.positions, s.sender, s.service_id, s.resend_unsure,
+       l.id = ANY (ARRAY (SELECT id FROM next WHERE lapsed)) AS lapsed,
        (SELECT count(*) FROM routes r WHERE r.service_id = s.service_id) > 1 AS others
   FROM leased l JOIN sendings s ON s.tenant_id = l.tenant_id AND s.id = l.sending_id
  ORDER BY l.priority, l.turn, l.id"""
 
 
 async def lease(
-    tx: Tx, carrier_id: int, lease: UUID, *, priority_max: int, room: int, rows_max: int, seconds: float
+    tx: Tx,
+    carrier_id: int,
+    lease: UUID,
+    *,
+    priority_max: int,
+    room: int,
+    rows_max: int,
+    seconds: float,
+    singles_from: int = 0,
 ) -> list[Run]:
-    """Take the next runs for a carrier, as many as `room` messages ask for (at least one run)."""
-    rows = await tx.fetch(LEASE, carrier_id, priority_max, rows_max, room, lease, timedelta(seconds=seconds))
+    """Take the next runs for a carrier, as many as `room` messages ask for (at least one run).
+
+    Single sends whose turn is before `singles_from` are not looked at: whoever has just taken those up to a turn
+    need not read again through what is left of them in the index.
+    """
+    held = timedelta(seconds=seconds)
+    rows = await tx.fetch(LEASE, carrier_id, priority_max, rows_max, room, lease, held, singles_from)
     return [Run(*row) for row in rows]
 
 
@@ -215,7 +231,7 @@ async def split(tx: Tx, run: Run, lease: UUID, cut: int) -> Run | None:
 
 MARK: Final = """
 UPDATE batches b SET marked_to = m.marked_to FROM unnest($1::bigint[], $2::int[]) m(id, marked_to)
- WHERE b.id = m.id AND b.lease = $3 RETURNING b.id"""
+ WHERE b.id = m.id AND b.id = ANY($1) AND b.lease = $3 RETURNING b.id"""
 
 
 async def mark(tx: Tx, marks: Sequence[tuple[int, int]], lease: UUID) -> set[int]:
@@ -229,7 +245,8 @@ async def mark(tx: Tx, marks: Sequence[tuple[int, int]], lease: UUID) -> set[int
 
 RELEASE: Final = """
 UPDATE batches b SET lease = NULL, leased_until = NULL, marked_to = r.marked_to
-  FROM unnest($1::bigint[], $2::int[]) r(id, marked_to) WHERE b.id = r.id AND b.lease = $3"""
+  FROM unnest($1::bigint[], $2::int[]) r(id, marked_to)
+ WHERE b.id = r.id AND b.id = ANY($1) AND b.lease = $3"""
 
 
 async def release(tx: Tx, runs: Sequence[tuple[int, int]], lease: UUID) -> None:
@@ -265,10 +282,10 @@ class Stale(NamedTuple):
 
 
 EXPIRED: Final = """
-DELETE FROM batches WHERE id IN (
+DELETE FROM batches WHERE id = ANY (ARRAY (
     SELECT id FROM batches
      WHERE expires_at <= $1 AND (leased_until IS NULL OR leased_until < now())
-     ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
+     ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED))
 RETURNING id, tenant_id, sending_id, first_position, end_position, positions"""
 
 

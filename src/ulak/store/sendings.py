@@ -5,7 +5,7 @@ the messages, so a list never counts messages; CHECK constraints hold their sum 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
@@ -17,8 +17,7 @@ from ulak.base.db import Tx
 Source = Literal["api", "panel"]
 
 
-@dataclass(frozen=True, slots=True)
-class NewSending:
+class NewSending(NamedTuple):
     """A sending as it is accepted; money in micro-units. The fields stand in the order of the INSERT."""
 
     tenant_id: UUID
@@ -75,11 +74,10 @@ SELECT s.*, s.n_valid
 
 async def add(tx: Tx, new: Sequence[NewSending]) -> None:
     """Write sendings whose messages are all pending."""
-    await tx.execute(ADD, *(list(column) for column in zip(*map(astuple, new), strict=True)))
+    await tx.execute(ADD, *(list(column) for column in zip(*new, strict=True)))
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(NamedTuple):
     """Which sendings of a tenant; None and the empty text let everything through.
 
     `search` is already folded (`rules.text.fold`); both dates are inclusive.
@@ -112,7 +110,7 @@ async def page(
     tx: Tx, tenant_id: UUID, which: Filter, *, offset: int, limit: int
 ) -> tuple[list[Sending], int]:
     """One page of a tenant's sendings, newest first, and how many there are in all."""
-    values = tenant_id, *astuple(which)
+    values = tenant_id, *which
     total = await tx.fetchval(COUNT, *values)
     if offset >= total:
         return [], total

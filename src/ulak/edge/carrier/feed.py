@@ -30,6 +30,9 @@ LEASE_ROWS_MAX: Final = 200
 AHEAD: Final = 2
 #: Or ahead of the rate where that is less: what waits longer should wait in the queue, where others can have it.
 SLOW_SECONDS: Final = 2.0
+#: How far behind the last single send taken the next look begins: those accepted at the same time are committed in any
+#: order. What is committed later still is found by the look at everything, which comes every `POLL_SECONDS`.
+BEHIND_MS: Final = 250
 
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +61,9 @@ class Feed:
         self.lease = uuid4()
         self._references = count()
         self._hungry = asyncio.Event()
+        self._clock = asyncio.get_running_loop().time
+        self._singles_from = 0
+        self._looked_at_all = self._clock() - POLL_SECONDS
 
     def wake(self) -> None:
         """There may be work in the queue, or room for more of it."""
@@ -104,9 +110,20 @@ class Feed:
             bulk=bulk > 0,
             seconds=self._config.lease_seconds,
             exactly=slow,
+            singles_from=self._begin(),
         )
+        turns = [run.turn for run, _ in work if run.priority == queue.SINGLE]
+        self._singles_from = max([self._singles_from, *(turn - BEHIND_MS for turn in turns)])
         self._outbox.add(work, lambda: next(self._references) & 0xFFFF)
         return bool(work)
+
+    def _begin(self) -> int:
+        """The turn at which the next look at single sends begins; now and then at the first there is."""
+        if self._clock() - self._looked_at_all < POLL_SECONDS:
+            return self._singles_from
+        self._looked_at_all = self._clock()
+        self._singles_from = 0
+        return 0
 
     def _ahead(self) -> tuple[int, bool]:
         """How many messages to have at hand, and whether it is the rate that says so and not the window."""
