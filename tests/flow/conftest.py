@@ -188,9 +188,10 @@ class World:
 
     async def statuses(self, who: Context, sending: UUID) -> list[Status]:
         """The status of each message, in order."""
+        of = await self.sending(who, sending)
         async with self.db.reading() as tx:
             rows, _ = await messages.page(
-                tx, who.tenant_id, sending, status=None, search="", offset=0, limit=100_000
+                tx, who.tenant_id, of, status=None, search="", offset=0, limit=100_000
             )
         return [row.status for row in rows]
 

@@ -22,6 +22,8 @@ SIBLINGS = {
         ("everyone", "credits"),
         ("incidents", "messages"),
         ("keys", "users"),
+        ("listing", "sendings"),
+        ("messages", "sendings"),
         ("organizations", "users"),
     },
     "flow": {

@@ -77,12 +77,18 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Tx]:
-        """A connection that sees the database as it was at one moment, for reading all of it in any way."""
+    async def moment(self) -> AsyncIterator[Tx]:
+        """A connection that sees the database as it was at one moment, for a few keyed reads that must agree."""
         async with (
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Tx]:
+        """The same for reading all of the database in any way."""
+        async with self.moment() as connection:
             await connection.execute("".join(f"SET LOCAL {name} = on;" for name in KEYED))
             yield connection
 

@@ -20,6 +20,7 @@ from ulak.flow.order import Order
 from ulak.flow.till import Till
 from ulak.rules import ids, phone, segments
 from ulak.rules.refusal import Code, Refused
+from ulak.rules.stretches import milliseconds
 from ulak.rules.tenancy import Context
 from ulak.store import idempotency
 from ulak.store.sendings import Source
@@ -117,7 +118,7 @@ def _order(request: Request, terms: Terms, at: datetime, body_hash: bytes) -> Or
         n_invalid += n - len(recipients)
     if not recipients:
         raise Refused(Code.NO_VALID_RECIPIENT, _nobody(request, foreign=foreign))
-    sending_id = ids.new_id()
+    sending_id = ids.new_id(milliseconds(at))  # lists rely on it: by id is by time
     return Order(
         id=sending_id,
         who=request.who,

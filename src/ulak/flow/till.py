@@ -163,12 +163,13 @@ class Till:
         """Everything there is to know of orders that are charged."""
         if not paid:
             return
-        await sendings.add(tx, [order.sending(unit_price) for order, unit_price in paid])
         if not copied:
             await messages.add(tx, [row for order, unit_price in paid for row in order.messages(unit_price)])
         await queue.add(tx, [run for order, _ in paid for run in order.runs(self._run_max)])
         await credits.write_charges(tx, [priced.charge for priced in paid], paid[0].order.at)
         await volumes.add(tx, _counts(order for order, _ in paid))
+        # last, because a tenant's other orders wait for its tallies until this transaction ends
+        await sendings.add(tx, [order.sending(unit_price) for order, unit_price in paid])
         await notices.work_waits(tx, (carrier for order, _ in paid for carrier in order.goes_over))
 
 

@@ -33,6 +33,11 @@ def new_id(now_ms: int | None = None) -> UUID:
     return UUID(int=milliseconds << 80 | random & _RANDOM | _VERSION_AND_VARIANT)
 
 
+def first_id(ms: int) -> UUID:
+    """What no id of this Unix millisecond, or a later one, sorts before, and every earlier one does."""
+    return UUID(int=ms << 80)
+
+
 def message_id(sending: UUID, position: int) -> UUID:
     """The id of the message at a position of a sending; `ValueError` for a position outside 0…POSITION_MAX - 1."""
     if not 0 <= position < POSITION_MAX:

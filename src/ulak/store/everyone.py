@@ -122,6 +122,26 @@ SELECT 'queue', m.tenant_id, m.sending_id::text || '[' || min(m.position) || ']'
  GROUP BY m.tenant_id, m.sending_id
  LIMIT $1"""
 
+CREATED: Final = """
+WITH told AS (
+    SELECT tenant_id, id, created_at,
+           to_timestamp(('x0000' || left(replace(id::text, '-', ''), 12))::bit(64)::bigint / 1000.0)::timestamptz(3)
+               AS by_id
+      FROM sendings)
+SELECT 'created_at', tenant_id, id::text, created_at::text, by_id::text FROM told
+ WHERE created_at <> by_id
+ LIMIT $1"""
+
+TALLIES: Final = """
+WITH counted AS (
+    SELECT s.tenant_id, u.minutes, date_trunc(u.unit, s.created_at, 'UTC') AS starts, s.source, count(*) AS n
+      FROM sendings s CROSS JOIN (VALUES (1, 'minute'), (1440, 'day')) u(minutes, unit)
+     GROUP BY 1, 2, 3, 4)
+SELECT 'tally', tenant_id, concat_ws(' ', starts, minutes, source), coalesce(t.n, 0)::text, coalesce(c.n, 0)::text
+  FROM tallies t FULL JOIN counted c USING (tenant_id, minutes, starts, source)
+ WHERE t.n IS DISTINCT FROM c.n
+ LIMIT $1"""
+
 #: What `ulak audit` proves, in order: a title, the count of what it looks at, and the search for differences.
 PROOFS: Final = (
     ("every balance is the sum of its transfers", "SELECT count(*) FROM credits", CREDITS),
@@ -142,6 +162,8 @@ PROOFS: Final = (
         "SELECT count(*) FROM messages WHERE status = 'pending'",
         UNQUEUED,
     ),
+    ("every sending's id says when it was accepted", "SELECT count(*) FROM sendings", CREATED),
+    ("every tally is the number of sendings in it", "SELECT count(*) FROM tallies", TALLIES),
 )
 
 

@@ -1,7 +1,8 @@
 """Sendings: what a customer asked for in one request, with counters that say how it stands.
 
-Owns the table `sendings` (its messages are `store.messages`). The counters move in the transaction that moves
-the messages, so a list never counts messages; CHECK constraints hold their sum together.
+Owns the tables `sendings` (its messages are `store.messages`) and `tallies`, which count them by time for
+`store.listing`. The counters move in the transaction that moves the messages, so a list never counts messages; CHECK
+constraints hold their sum together.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,9 +11,8 @@ from datetime import datetime
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
-import asyncpg
-
 from ulak.base.db import Tx
+from ulak.rules.status import Status
 
 Source = Literal["api", "panel"]
 
@@ -53,81 +53,63 @@ class Sending:
     n_pending: int
     n_waiting: int
     n_sent: int
-    n_failed: int
+    n_not_sent: int
+    n_no_signal: int
     n_refunded: int
     total_cost: int
     total_refunded: int
 
+    @property
+    def n_failed(self) -> int:
+        """Messages that ended without arriving."""
+        return self.n_not_sent + self.n_no_signal
+
+    def n_of(self, status: Status) -> int:
+        """Messages in this status."""
+        n: int = getattr(self, f"n_{status}")
+        return n
+
 
 ADD: Final = """
-INSERT INTO sendings (tenant_id, id, user_id, owner_id, service_id, source, text, search_text, sender,
-                      unit_price, refund_not_sent, refund_no_signal, resend_unsure, n_valid, n_invalid, total_cost,
-                      created_at, expires_at, n_pending)
-SELECT s.*, s.n_valid
-  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
-              $8::text[], $9::text[], $10::bigint[], $11::bool[], $12::bool[], $13::bool[], $14::int[], $15::int[],
-              $16::bigint[], $17::timestamptz[], $18::timestamptz[])
-       s(tenant_id, id, user_id, owner_id, service_id, source, text, search_text, sender,
-         unit_price, refund_not_sent, refund_no_signal, resend_unsure, n_valid, n_invalid, total_cost,
-         created_at, expires_at)"""
+WITH added AS (
+    INSERT INTO sendings (tenant_id, id, user_id, owner_id, service_id, source, text, search_text, sender,
+                          unit_price, refund_not_sent, refund_no_signal, resend_unsure, n_valid, n_invalid, total_cost,
+                          created_at, expires_at, n_pending)
+    SELECT s.*, s.n_valid
+      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
+                  $8::text[], $9::text[], $10::bigint[], $11::bool[], $12::bool[], $13::bool[], $14::int[], $15::int[],
+                  $16::bigint[], $17::timestamptz[], $18::timestamptz[])
+           s(tenant_id, id, user_id, owner_id, service_id, source, text, search_text, sender,
+             unit_price, refund_not_sent, refund_no_signal, resend_unsure, n_valid, n_invalid, total_cost,
+             created_at, expires_at)
+ RETURNING tenant_id, source, created_at)
+INSERT INTO tallies AS t (tenant_id, minutes, starts, source, n)
+SELECT a.tenant_id, u.minutes, date_trunc(u.unit, a.created_at, 'UTC') AS starts, a.source, count(*)
+  FROM added a CROSS JOIN (VALUES (1::smallint, 'minute'), (1440, 'day')) u(minutes, unit)
+ GROUP BY 1, 2, 3, 4
+ ORDER BY 1, 2, 3, 4
+    ON CONFLICT (tenant_id, minutes, starts, source) DO UPDATE SET n = t.n + excluded.n"""
 
 
 async def add(tx: Tx, new: Sequence[NewSending]) -> None:
-    """Write sendings whose messages are all pending."""
+    """Write sendings whose messages are all pending, and count them; holds their tenants' tallies until the end.
+
+    Whoever adds at the same time waits in the same order, so that two never wait for each other.
+    """
     await tx.execute(ADD, *(list(column) for column in zip(*new, strict=True)))
 
 
-class Filter(NamedTuple):
-    """Which sendings of a tenant; None and the empty text let everything through.
+#: The columns of `Sending`.
+COLUMNS: Final = """id, text, created_at, completed_at, n_valid, n_invalid, n_pending, n_waiting, n_sent,
+       n_not_sent, n_no_signal, n_refunded, total_cost, total_refunded"""
 
-    `search` is already folded (`rules.text.fold`); both dates are inclusive.
-    """
-
-    starts: datetime | None = None
-    ends: datetime | None = None
-    completed: bool | None = None
-    search: str = ""
-    source: Source | None = None
-
-
-_MATCHES: Final = """
-  FROM sendings
- WHERE tenant_id = $1
-   AND ($2::timestamptz IS NULL OR created_at >= $2)
-   AND ($3::timestamptz IS NULL OR created_at <= $3)
-   AND ($4::bool IS NULL OR (completed_at IS NOT NULL) = $4)
-   AND ($5::text = '' OR strpos(search_text, $5) > 0)
-   AND ($6::text IS NULL OR source = $6)"""
-
-_COLUMNS: Final = """id, text, created_at, completed_at, n_valid, n_invalid, n_pending, n_waiting, n_sent,
-       n_not_sent + n_no_signal AS n_failed, n_refunded, total_cost, total_refunded"""
-
-COUNT: Final = "SELECT count(*)" + _MATCHES
-PAGE: Final = f"SELECT {_COLUMNS}{_MATCHES} ORDER BY created_at DESC, id DESC OFFSET $7 LIMIT $8"
-
-
-async def page(
-    tx: Tx, tenant_id: UUID, which: Filter, *, offset: int, limit: int
-) -> tuple[list[Sending], int]:
-    """One page of a tenant's sendings, newest first, and how many there are in all."""
-    values = tenant_id, *which
-    total = await tx.fetchval(COUNT, *values)
-    if offset >= total:
-        return [], total
-    return [_sending(row) for row in await tx.fetch(PAGE, *values, offset, limit)], total
-
-
-FIND: Final = f"SELECT {_COLUMNS} FROM sendings WHERE tenant_id = $1 AND id = $2"
+FIND: Final = f"SELECT {COLUMNS} FROM sendings WHERE tenant_id = $1 AND id = $2"
 
 
 async def find(tx: Tx, tenant_id: UUID, sending_id: UUID) -> Sending | None:
     """One sending of a tenant."""
     row = await tx.fetchrow(FIND, tenant_id, sending_id)
-    return _sending(row) if row else None
-
-
-def _sending(row: asyncpg.Record) -> Sending:
-    return Sending(*row.values())
+    return Sending(*row.values()) if row else None
 
 
 class Move(NamedTuple):

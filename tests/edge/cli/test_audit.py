@@ -52,7 +52,7 @@ def test_it_says_what_it_looked_at(cli: CommandLine, dsn: str) -> None:
     found = cli("audit")
 
     assert found["clean"] is True
-    assert len(found["proofs"]) == 6
+    assert len(found["proofs"]) == 8
     assert all(proof["differences"] == [] for proof in found["proofs"])
     assert all(proof["lookedAt"] > 0 for proof in found["proofs"])
     for proof in found["proofs"]:

@@ -16,7 +16,7 @@ from ulak.flow.accept import Acceptance, Request
 from ulak.flow.directory import Directory
 from ulak.rules import money
 from ulak.rules.refusal import Code, Fault, Refused
-from ulak.store import credits, messages, sendings, volumes
+from ulak.store import credits, listing, messages, sendings, volumes
 from ulak.store.idempotency import Name
 
 KEY_LENGTH_MAX = 255
@@ -107,8 +107,8 @@ class Operations:
     async def list_sendings(self, call: Call) -> Response:
         """`GET /sms-sendings`."""
         page, which = sendings_query(call.request.query_params)
-        async with self.db.reading() as tx:
-            rows, total = await sendings.page(
+        async with self.db.moment() as tx:
+            rows, total = await listing.page(
                 tx, call.who.tenant_id, which, offset=page.offset, limit=page.limit
             )
         return _json(answers.paged([answers.sending(row) for row in rows], total, page))
@@ -117,14 +117,14 @@ class Operations:
         """`GET /sms-sendings/{id}`."""
         page, status, search = messages_query(call.request.query_params)
         sending_id = _sending_id(call.request.path_params["id"])
-        async with self.db.reading() as tx:
+        async with self.db.moment() as tx:
             sending = await sendings.find(tx, call.who.tenant_id, sending_id)
             if sending is None:
                 raise _no_sending(call.request.path_params["id"])
             rows, total = await messages.page(
                 tx,
                 call.who.tenant_id,
-                sending_id,
+                sending,
                 status=status,
                 search=search,
                 offset=page.offset,

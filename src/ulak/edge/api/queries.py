@@ -8,7 +8,8 @@ from typing import Final, NamedTuple, TypeVar
 from ulak.rules.refusal import Code, Fault, Refused
 from ulak.rules.status import Status
 from ulak.rules.text import clean, fold
-from ulak.store.sendings import Filter, Source
+from ulak.store.listing import Filter
+from ulak.store.sendings import Source
 
 LIMIT_MAX: Final = 1000
 LIMIT_DEFAULT: Final = 10
