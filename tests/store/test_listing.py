@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.flow.conftest import World, world
-from ulak.base.db import Database
+from ulak.base.db import Database, write
 from ulak.rules import ids, stretches
 from ulak.rules.text import fold
 from ulak.store import listing, sendings
@@ -54,10 +54,11 @@ def new(tenant: UUID, at: datetime, source: sendings.Source, text: str) -> NewSe
     )
 
 
-async def write(db: Database, rows: Sequence[NewSending], completed: set[UUID]) -> None:
+async def keep(db: Database, rows: Sequence[NewSending], completed: set[UUID]) -> None:
     for first in range(0, len(rows), 50):
         async with db.transaction() as tx:
-            await sendings.add(tx, rows[first : first + 50])
+            new = rows[first : first + 50]
+            await write(tx, sendings.to_add(new), sendings.to_tally(new))
     moves = [sendings.Move(row.tenant_id, row.id, pending=-1, sent=1) for row in rows if row.id in completed]
     async with db.transaction() as tx:
         await sendings.count_on(tx, moves, MIDNIGHT + timedelta(days=30))
@@ -119,7 +120,7 @@ async def test_every_page_is_what_counting_by_hand_finds(
         for _ in range(400)
     ]
     completed = {row.id for row in rows if dice.random() < 0.7}
-    await write(db, rows, completed)
+    await keep(db, rows, completed)
     own = [row for row in rows if row.tenant_id == tenant]
 
     for _ in range(300):
@@ -138,7 +139,7 @@ async def test_pages_in_a_row_are_the_whole_list(
     dice, tenant = random.Random(7), uuid4()
     rows = [new(tenant, dice.choice(EDGES), dice.choice(["api", "panel"]), "x") for _ in range(200)]
     done = {row.id for row in rows if dice.random() < 0.5}
-    await write(db, rows, done)
+    await keep(db, rows, done)
     which = Filter(completed=completed, source=source)
 
     seen = []
@@ -151,7 +152,7 @@ async def test_pages_in_a_row_are_the_whole_list(
 
 async def test_a_page_past_the_end_is_empty(db: Database) -> None:
     row = new(uuid4(), MIDNIGHT, "api", "x")
-    await write(db, [row], set())
+    await keep(db, [row], set())
 
     for which in (Filter(), Filter(completed=True), Filter(completed=False), Filter(search="x")):
         await compare(db, [row], set(), which, 2**62, 10)

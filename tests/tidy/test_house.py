@@ -41,7 +41,9 @@ SIBLINGS = {
         ("order", "directory"),
         ("sweep", "dispatch"),
         ("sweep", "settle"),
+        ("payment", "order"),
         ("till", "order"),
+        ("till", "payment"),
     },
 }
 

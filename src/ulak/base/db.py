@@ -4,9 +4,12 @@ In: a DSN. Out: connections, inside a transaction (`transaction`) or without one
 tables; SQL stands in `ulak.store`. Times come back as aware UTC datetimes, ids as `uuid.UUID`.
 """
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -33,6 +36,42 @@ COLLISION: tuple[type[Exception], ...] = (asyncpg.DeadlockDetectedError, asyncpg
 #: row by row. PostgreSQL is told so, because its statistics lag behind what just happened (a table was empty a second
 #: ago; this sending is a thousand times as long as the others), and one wrong plan stops a carrier.
 KEYED: dict[str, str] = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+
+
+class Write(NamedTuple):
+    """A statement that changes something, and its values: made by `store`, for several to go together (`write`)."""
+
+    sql: str
+    values: tuple[Any, ...]
+
+
+async def write(tx: Tx, *writes: Write) -> list[int]:
+    """Make changes that do not look at each other, in one round trip.
+
+    Returns how many rows each of them returns: 0 for one that has nothing to say.
+    """
+    together = _together(tuple((one.sql, len(one.values)) for one in writes))
+    row = await tx.fetchrow(together, *(value for one in writes for value in one.values))
+    assert row
+    return list(row)
+
+
+@lru_cache(maxsize=256)
+def _together(statements: tuple[tuple[str, int], ...]) -> str:
+    """One statement of several, each with its number of values, that says how many rows each returned."""
+    before = accumulate((n for _, n in statements), initial=0)
+    parts = [
+        f"w{k} AS ({_PLACE.sub(lambda place, n=n: f'${int(place[1]) + n}', sql)})"  # type: ignore[misc]
+        for k, ((sql, _), n) in enumerate(zip(statements, before, strict=False))
+    ]
+    counts = [
+        f"(SELECT count(*) FROM w{k})" if _SAYS.search(sql) else "0" for k, (sql, _) in enumerate(statements)
+    ]
+    return f"WITH {', '.join(parts)} SELECT {', '.join(counts)}"
+
+
+_PLACE = re.compile(r"\$(\d+)")
+_SAYS = re.compile(r"^\s*SELECT|\bRETURNING\b")
 
 
 def deleted(command_tag: str) -> int:

@@ -7,12 +7,12 @@ the same amount, so the books balance by construction; the balance beside a cred
 transaction and the database refuses it below zero. Amounts are micro-units, always positive.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
-from ulak.base.db import Tx
+from ulak.base.db import Tx, Write
 from ulak.rules import money
 from ulak.rules.refusal import Code, Refused
 
@@ -99,14 +99,18 @@ UPDATE credits c SET balance = c.balance - d.amount
 RETURNING c.tenant_id, c.owner_id"""
 
 
-async def take_sums(tx: Tx, sums: Sequence[tuple[UUID, UUID, int]]) -> set[tuple[UUID, UUID]]:
+def to_take(sums: Iterable[tuple[UUID, UUID, int]]) -> Write:
     """Lock and charge many credits at once; each (tenant, owner) may stand in `sums` once.
 
-    Returns the credits that paid. One that holds less than its sum is left untouched and not returned.
+    Returns a row for each credit that paid. One that holds less than its sum is left untouched.
     """
-    ordered = sorted(sums)
-    columns = [row[0] for row in ordered], [row[1] for row in ordered], [row[2] for row in ordered]
-    return {(row["tenant_id"], row["owner_id"]) for row in await tx.fetch(CHARGE, *columns)}
+    return Write(CHARGE, tuple(list(column) for column in zip(*sorted(sums), strict=True)))
+
+
+async def take_sums(tx: Tx, sums: Sequence[tuple[UUID, UUID, int]]) -> set[tuple[UUID, UUID]]:
+    """Do so now; returns the credits that paid."""
+    charge = to_take(sums)
+    return {(tenant, owner) for tenant, owner in await tx.fetch(charge.sql, *charge.values)}
 
 
 CHARGED: Final = """
@@ -115,12 +119,10 @@ SELECT c.tenant_id, 'charge', c.owner_id, $5, c.amount, c.sending_id, $6
   FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[]) c(tenant_id, owner_id, sending_id, amount)"""
 
 
-async def write_charges(tx: Tx, charges: Sequence[Charge], at: datetime) -> None:
-    """The ledger's side of `take_sums`: one transfer a sending. A sending that costs nothing has none."""
-    paid = [charge for charge in charges if charge.amount > 0]
-    if paid:
-        tenants, owners, sendings, amounts = (list(column) for column in zip(*paid, strict=True))
-        await tx.execute(CHARGED, tenants, owners, sendings, amounts, SALES, at)
+def to_write_charges(charges: Sequence[Charge], at: datetime) -> Write:
+    """The ledger's side of taking sums: one transfer a sending. A sending that costs nothing must not be among them."""
+    tenants, owners, sendings, amounts = (list(column) for column in zip(*charges, strict=True))
+    return Write(CHARGED, (tenants, owners, sendings, amounts, SALES, at))
 
 
 class Refund(NamedTuple):

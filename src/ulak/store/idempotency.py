@@ -4,12 +4,12 @@ Owns the table `idempotency`. A claim is written in the transaction that accepts
 exactly when the sending does; the primary key makes a twin wait until the first is decided.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from ulak.base.db import Tx
+from ulak.base.db import Tx, Write
 
 KEPT: Final = timedelta(hours=24)
 
@@ -53,24 +53,19 @@ SELECT c.tenant_id, c.user_id, c.path, c.key, c.body_hash, c.sending_id, $7
 RETURNING i.sending_id"""
 
 
-async def claim(tx: Tx, claims: Sequence[Claim], at: datetime) -> set[UUID]:
-    """Take these names, waiting for whoever is taking one of them; returns the sendings that got theirs.
+def to_claim(claims: Iterable[Claim], at: datetime) -> Write:
+    """Take these names, waiting for whoever is taking one of them; returns a row for each that was given.
 
     A name taken within the last 24 hours is not given again. Each name may stand in `claims` once.
     """
-    ordered = sorted(claims)
-    rows = await tx.fetch(
-        CLAIM,
-        [claim.name.tenant_id for claim in ordered],
-        [claim.name.user_id for claim in ordered],
-        [claim.name.path for claim in ordered],
-        [claim.name.key for claim in ordered],
-        [claim.body_hash for claim in ordered],
-        [claim.sending_id for claim in ordered],
-        at,
-        at - KEPT,
-    )
-    return {row["sending_id"] for row in rows}
+    columns = zip(*((*name, body_hash, sending) for name, body_hash, sending in sorted(claims)), strict=True)
+    return Write(CLAIM, (*map(list, columns), at, at - KEPT))
+
+
+async def claim(tx: Tx, claims: Sequence[Claim], at: datetime) -> set[UUID]:
+    """Do so now; returns the sendings that got their names."""
+    claiming = to_claim(claims, at)
+    return {row["sending_id"] for row in await tx.fetch(claiming.sql, *claiming.values)}
 
 
 GIVE_UP: Final = """

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from ulak.base.db import Tx
+from ulak.base.db import Tx, Write
 from ulak.rules import ids
 from ulak.rules.status import Status
 from ulak.store.sendings import Sending
@@ -45,9 +45,9 @@ SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::bigint
        m(tenant_id, sending_id, position, recipient, price, text, search_text)"""
 
 
-async def add(tx: Tx, new: Sequence[NewMessage]) -> None:
+def to_add(new: Iterable[NewMessage]) -> Write:
     """Write a handful of pending messages."""
-    await tx.execute(ADD, *(list(column) for column in zip(*new, strict=True)))
+    return Write(ADD, tuple(list(column) for column in zip(*new, strict=True)))
 
 
 async def copy(tx: Tx, new: Iterable[NewMessage]) -> None:

@@ -7,7 +7,7 @@ is to see. Losing one costs a moment, never a message: whoever listens also look
 from collections.abc import Iterable
 from typing import Final
 
-from ulak.base.db import Tx
+from ulak.base.db import Tx, Write, write
 
 #: Somebody changed users, keys, organizations, carriers, services, prices or sender headers. No payload.
 DIRECTORY: Final = "ulak_directory"
@@ -22,6 +22,11 @@ async def directory_changed(tx: Tx) -> None:
     await tx.execute(NOTIFY, DIRECTORY, [""])
 
 
-async def work_waits(tx: Tx, carriers: Iterable[int]) -> None:
+def to_tell_of_work(carriers: Iterable[int]) -> Write:
     """The links of these carriers look into the queue, when this transaction commits."""
-    await tx.execute(NOTIFY, QUEUE, [str(carrier) for carrier in sorted(set(carriers))])
+    return Write(NOTIFY, (QUEUE, [str(carrier) for carrier in sorted(set(carriers))]))
+
+
+async def work_waits(tx: Tx, carriers: Iterable[int]) -> None:
+    """The same, now."""
+    await write(tx, to_tell_of_work(carriers))

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from ulak.base.db import Tx
+from ulak.base.db import Tx, Write, write
 
 #: Priorities: single sends go before bulk.
 SINGLE: Final = 0
@@ -74,10 +74,15 @@ SELECT carrier_id, priority, turn, tenant_id, sending_id, first_position, end_po
        r(carrier_id, priority, turn, tenant_id, sending_id, first_position, end_position, expires_at, positions)"""
 
 
-async def add(tx: Tx, runs: Sequence[NewRun]) -> None:
+def to_add(runs: Sequence[NewRun]) -> Write:
     """Queue runs."""
     *columns, positions = zip(*runs, strict=True)
-    await tx.execute(ADD, *map(list, columns), list(map(written, positions)))
+    return Write(ADD, (*map(list, columns), list(map(written, positions))))
+
+
+async def add(tx: Tx, runs: Sequence[NewRun]) -> None:
+    """Queue runs, now."""
+    await write(tx, to_add(runs))
 
 
 def written(positions: Sequence[int] | None) -> str | None:

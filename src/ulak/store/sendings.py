@@ -5,13 +5,14 @@ Owns the tables `sendings` (its messages are `store.messages`) and `tallies`, wh
 constraints hold their sum together.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
-from ulak.base.db import Tx
+from ulak.base.db import Tx, Write
 from ulak.rules.status import Status
 
 Source = Literal["api", "panel"]
@@ -71,32 +72,43 @@ class Sending:
 
 
 ADD: Final = """
-WITH added AS (
-    INSERT INTO sendings (tenant_id, id, user_id, owner_id, service_id, source, text, search_text, sender,
-                          unit_price, refund_not_sent, refund_no_signal, resend_unsure, n_valid, n_invalid, total_cost,
-                          created_at, expires_at, n_pending)
-    SELECT s.*, s.n_valid
-      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
-                  $8::text[], $9::text[], $10::bigint[], $11::bool[], $12::bool[], $13::bool[], $14::int[], $15::int[],
-                  $16::bigint[], $17::timestamptz[], $18::timestamptz[])
-           s(tenant_id, id, user_id, owner_id, service_id, source, text, search_text, sender,
-             unit_price, refund_not_sent, refund_no_signal, resend_unsure, n_valid, n_invalid, total_cost,
-             created_at, expires_at)
- RETURNING tenant_id, source, created_at)
+INSERT INTO sendings (tenant_id, id, user_id, owner_id, service_id, source, text, search_text, sender,
+                      unit_price, refund_not_sent, refund_no_signal, resend_unsure, n_valid, n_invalid, total_cost,
+                      created_at, expires_at, n_pending)
+SELECT s.*, s.n_valid
+  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
+              $8::text[], $9::text[], $10::bigint[], $11::bool[], $12::bool[], $13::bool[], $14::int[], $15::int[],
+              $16::bigint[], $17::timestamptz[], $18::timestamptz[])
+       s(tenant_id, id, user_id, owner_id, service_id, source, text, search_text, sender,
+         unit_price, refund_not_sent, refund_no_signal, resend_unsure, n_valid, n_invalid, total_cost,
+         created_at, expires_at)"""
+
+
+def to_add(new: Sequence[NewSending]) -> Write:
+    """Write sendings whose messages are all pending; to be written with `to_tally` of the same."""
+    return Write(ADD, tuple(list(column) for column in zip(*new, strict=True)))
+
+
+TALLY: Final = """
 INSERT INTO tallies AS t (tenant_id, minutes, starts, source, n)
-SELECT a.tenant_id, u.minutes, date_trunc(u.unit, a.created_at, 'UTC') AS starts, a.source, count(*)
-  FROM added a CROSS JOIN (VALUES (1::smallint, 'minute'), (1440, 'day')) u(minutes, unit)
- GROUP BY 1, 2, 3, 4
- ORDER BY 1, 2, 3, 4
+SELECT a.tenant_id, a.minutes, a.starts, a.source, a.n
+  FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::text[], $5::int[])
+       a(tenant_id, minutes, starts, source, n)
     ON CONFLICT (tenant_id, minutes, starts, source) DO UPDATE SET n = t.n + excluded.n"""
 
 
-async def add(tx: Tx, new: Sequence[NewSending]) -> None:
-    """Write sendings whose messages are all pending, and count them; holds their tenants' tallies until the end.
+def to_tally(new: Iterable[NewSending]) -> Write:
+    """Count sendings in their minute and their day; holds their tenants' tallies until the transaction ends.
 
-    Whoever adds at the same time waits in the same order, so that two never wait for each other.
+    Whoever counts at the same time waits in the same order, so that two never wait for each other.
     """
-    await tx.execute(ADD, *(list(column) for column in zip(*new, strict=True)))
+    counted: Counter[tuple[UUID, int, datetime, Source]] = Counter()
+    for one in new:
+        minute = one.created_at.replace(second=0, microsecond=0)
+        counted[one.tenant_id, 1, minute, one.source] += 1
+        counted[one.tenant_id, 1440, minute.replace(hour=0, minute=0), one.source] += 1
+    columns = zip(*((*which, n) for which, n in sorted(counted.items())), strict=True)
+    return Write(TALLY, tuple(map(list, columns)))
 
 
 #: The columns of `Sending`.

@@ -3,12 +3,12 @@
 Owns the table `volumes`. A month begins at midnight UTC on its first day.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from ulak.base.db import Tx
+from ulak.base.db import Tx, Write
 
 
 class Volume(NamedTuple):
@@ -49,17 +49,14 @@ SELECT a.tenant_id, a.service_id, a.month, a.accepted
 RETURNING v.tenant_id, v.service_id, v.month, v.accepted"""
 
 
-async def add(tx: Tx, counts: Sequence[tuple[Volume, int]]) -> dict[Volume, int]:
-    """Count on and return the new values; adding 0 locks a counter and reads it.
+def to_add(counts: Iterable[tuple[Volume, int]]) -> Write:
+    """Count on; each counter may stand in `counts` once."""
+    columns = zip(*((*volume, count) for volume, count in sorted(counts)), strict=True)
+    return Write(ADD, tuple(map(list, columns)))
 
-    Each counter may stand in `counts` once.
-    """
-    ordered = sorted(counts)
-    rows = await tx.fetch(
-        ADD,
-        [volume.tenant_id for volume, _ in ordered],
-        [volume.service_id for volume, _ in ordered],
-        [volume.month for volume, _ in ordered],
-        [count for _, count in ordered],
-    )
+
+async def add(tx: Tx, counts: Sequence[tuple[Volume, int]]) -> dict[Volume, int]:
+    """Count on now and return the new values; adding 0 locks a counter and reads it."""
+    counting = to_add(counts)
+    rows = await tx.fetch(counting.sql, *counting.values)
     return {Volume(row["tenant_id"], row["service_id"], row["month"]): row["accepted"] for row in rows}
