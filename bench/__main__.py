@@ -1,75 +1,95 @@
-"""`make bench`: what this machine accepts and delivers a second, and what that costs.
+"""`make bench`: what this machine accepts and delivers a second, how quickly, and what that costs.
 
-Starts a whole installation (embedded PostgreSQL, API, carriers' links) and a simulated carrier, puts each kind of
-work on it a few times over, and prints a table with the spread, and the same as JSON. Nothing in it is mocked and
-nothing is timed from inside: what is measured is what a customer sees over HTTP, and what the kernel says of the
-processes.
+Starts a whole installation (embedded PostgreSQL, API, carriers' links), a carrier and load generators in processes of
+their own, puts each kind of work on it a few times over, and prints a table with the spread beside the marks, and the
+same as JSON. Nothing in it is mocked and nothing is timed from inside.
 """
 
 import argparse
 import json
+import os
 import platform
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.measure import Bench, Figures, Scale
+from bench import floor
+from bench.figures import Figures, print_table
+from bench.rig import Rig, generator
+from bench.scenarios import Scale, Scenarios
 
-FULL = Scale(rounds=3, seconds=10.0, recipients=100_000)
-QUICK = Scale(rounds=1, seconds=1.0, recipients=2_000)
+SCALES = {
+    "full": Scale(3, 10, 20, 60, 200_000, 100_000, 120, 30, 2_000_000),
+    "quick": Scale(1, 5, 5, 10, 50_000, 30_000, 20, 8, 0),
+    "tiny": Scale(1, 1, 1, 1, 3_000, 2_000, 2, 1, 0),
+}
 
 
 def main() -> None:
     """Read the arguments, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a few seconds, to see that it works")
+    parser.add_argument(
+        "--scale", choices=SCALES, default="full", help="how much; tiny only shows that it works"
+    )
+    parser.add_argument(
+        "--quick", dest="scale", action="store_const", const="quick", help="a look of two minutes"
+    )
     parser.add_argument("--rounds", type=int, help="how often each is measured")
-    parser.add_argument("--window", type=int, default=100, help="the carrier's window")
+    parser.add_argument("--only", default="", help="only what has this in its name")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting: api_processes=2"
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON and no table")
     parser.add_argument("--out", type=Path, default=Path("bench-results"), help="where the JSON is kept")
     given = parser.parse_args()
-    scale = QUICK if given.quick else FULL
+    scale = SCALES[given.scale]
     if given.rounds:
         scale = scale._replace(rounds=given.rounds)
-
-    console = Console(stderr=True)
-    with Bench(scale, window=given.window, say=console.log) as bench:
-        figures = bench.run()
+    settings = dict(pair.split("=", 1) for pair in given.set)
+    figures = measure(scale, given.only, settings)
     document = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"processors": bench.processors, "kernel": platform.release()},
+        "machine": {"processors": len(os.sched_getaffinity(0)), "kernel": platform.release()},
+        "generator": generator(),
         "scale": scale._asdict(),
-        "window": given.window,
+        "settings": settings,
         "figures": [figure.as_json() for figure in figures],
     }
+    path = keep(document, given.out)
     if given.json:
         print(json.dumps(document))
     else:
-        print_table(figures)
-        print(f"Kept in {keep(document, given.out)}.")
+        print_table(figures, f"{scale.rounds} rounds; load by {generator()}; kept in {path}")
 
 
-def print_table(figures: list[Figures]) -> None:
-    """The figures with their spread."""
-    table = Table(title="middle of the rounds, and (lowest to highest)")
-    table.add_column("what")
-    table.add_column("figure", justify="right")
-    table.add_column("spread", justify="right")
-    table.add_column("unit")
-    for figure in figures:
-        low, middle, high = figure.low, figure.middle, figure.high
-        table.add_row(
-            figure.what, f"{middle:,.{figure.digits}f}", spread(low, high, figure.digits), figure.unit
-        )
-    Console(width=110).print(table)
-
-
-def spread(low: float, high: float, digits: int) -> str:
-    """The lowest and the highest."""
-    return f"({low:,.{digits}f} to {high:,.{digits}f})"
+def measure(scale: Scale, only: str, settings: dict[str, Any]) -> Figures:
+    """Every scenario in every round, with a bar that tells how far it is."""
+    figures = Figures()
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True)) as progress, Rig(**settings) as rig:
+        scenarios = Scenarios(rig, scale, figures)
+        chosen = {name: run for name, run in scenarios.all().items() if only in name}
+        total = scale.rounds * len(chosen) + (2 if not only else 0)
+        bar = progress.add_task("starting", total=total)
+        scenarios.prepare()
+        if not only:
+            progress.update(bar, description="the generators alone, and the floor")
+            floor.measure(rig, scale.accepted_seconds, figures)
+            progress.advance(bar)
+        for _ in range(scale.rounds):
+            for name, run in chosen.items():
+                progress.update(bar, description=name)
+                run()
+                progress.advance(bar)
+        if not only:
+            progress.update(bar, description="memory after many messages")
+            scenarios.fill()
+            progress.advance(bar)
+    return figures
 
 
 def keep(document: dict[str, object], folder: Path) -> Path:

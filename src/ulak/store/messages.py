@@ -37,7 +37,7 @@ class NewMessage(NamedTuple):
     search_text: str | None
 
 
-_COPIED: Final = NewMessage._fields
+COPIED: Final = NewMessage._fields
 
 ADD: Final = """
 INSERT INTO messages (tenant_id, sending_id, position, recipient, price, text, search_text)
@@ -52,7 +52,7 @@ def to_add(new: Iterable[NewMessage]) -> Write:
 
 async def copy(tx: Tx, new: Iterable[NewMessage]) -> None:
     """Write a great many pending messages."""
-    await tx.copy_records_to_table("messages", columns=_COPIED, records=new)
+    await tx.copy_records_to_table("messages", columns=COPIED, records=new)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,22 @@
+-- What wrk sends: single sends, each to another number, and at the end one JSON line of what came back.
+local key, service, n = os.getenv("BENCH_KEY"), os.getenv("BENCH_SERVICE"), 0
+
+wrk.method = "POST"
+wrk.headers["x-api-key"] = key
+wrk.headers["content-type"] = "application/json"
+
+function request()
+  n = n + 1
+  local body = string.format('{"to":"9055%08d","message":"Your code is %06d","serviceId":"%s"}',
+                             n % 100000000, n % 1000000, service)
+  return wrk.format(nil, "/v1/sms-sendings", nil, body)
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    '\n{"requests": %d, "errors": %d, "seconds": %.6f, "perSecond": %.3f, "p50": %.3f, "p99": %.3f}\n',
+    summary.requests, errors.connect + errors.read + errors.write + errors.status + errors.timeout,
+    summary.duration / 1e6, summary.requests / (summary.duration / 1e6),
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+end
