@@ -95,7 +95,7 @@ SELECT s.id, s.wanted, s.n_valid, s.created_at, CASE WHEN s.wanted THEN s.text E
 
 async def heads(tx: Tx, which: Which, rows_max: int) -> list[Head]:
     """The next sendings within the bounds, oldest first, those that do not match among them."""
-    return [Head(*row) for row in await tx.fetch(HEADS, *_values(which), which.search, rows_max)]
+    return list(map(Head._make, await tx.fetch(HEADS, *_values(which), which.search, rows_max)))
 
 
 def _values(which: Which) -> tuple[object, ...]:
@@ -139,9 +139,15 @@ SELECT r.number, m.position, m.recipient, m.text, m.status::text, m.network, m.p
 
 async def rows(tx: Tx, which: Which, stretches: Sequence[Stretch]) -> Sequence[Row]:
     """The messages of these stretches that match, in order."""
-    columns = zip(*((one.head.id, one.first, one.end, one.head.found) for one in stretches), strict=True)
     # a record unpacks like a Row, and a million Rows cost a second
     found: Sequence[Any] = await tx.fetch(
-        ROWS, which.tenant_id, *map(list, columns), which.status, which.search
+        ROWS,
+        which.tenant_id,
+        [one.head.id for one in stretches],
+        [one.first for one in stretches],
+        [one.end for one in stretches],
+        [one.head.found for one in stretches],
+        which.status,
+        which.search,
     )
     return found
