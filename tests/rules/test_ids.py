@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ulak.rules.ids import POSITION_MAX, message_id, new_id, position_of, span
+from ulak.rules.ids import POSITION_MAX, between, message_id, new_id, position_of, span, stem
 
 MILLISECONDS = st.integers(0, 2**48 - 1)
 POSITIONS = st.integers(0, POSITION_MAX - 1)
@@ -103,3 +103,25 @@ def test_a_span_covers_the_reserved_bits_and_no_more() -> None:
 def test_a_position_out_of_range_has_no_id(position: int) -> None:
     with pytest.raises(ValueError, match="position is 0 to 1048574"):
         message_id(new_id(), position)
+
+
+@given(MILLISECONDS, POSITIONS)
+def test_an_id_written_from_its_stem_is_the_messages_id(now_ms: int, position: int) -> None:
+    sending = new_id(now_ms)
+
+    shared, own = stem(sending)
+
+    assert f"{shared}{own ^ position + 1:05x}" == str(message_id(sending, position))
+
+
+@given(MILLISECONDS, MILLISECONDS, MILLISECONDS)
+def test_an_id_lies_between_milliseconds_just_when_it_was_made_there(one: int, other: int, at: int) -> None:
+    first, last = sorted((one, other))
+
+    lowest, highest = between(first, last)
+
+    assert (lowest <= new_id(at) <= highest) == (first <= at <= last)
+
+
+def test_between_times_that_no_id_can_have_lie_all() -> None:
+    assert between(-(2**60), 2**60) == (UUID(int=0), UUID(int=2**128 - 1))

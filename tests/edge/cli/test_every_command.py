@@ -15,8 +15,9 @@ from tests.edge.cli.test_tree import COMMANDS
 
 pytestmark = pytest.mark.slow
 
-#: commands that run until they are stopped, make the schema, need no database, or need a message that was sent
-APART = {"serve", "demo", "simulate-carrier", "migrate", "text", "message show"}
+#: commands that run until they are stopped, make the schema, need no database, need a message that was sent, or whose
+#: answer is a file
+APART = {"serve", "demo", "simulate-carrier", "migrate", "text", "message show", "message export"}
 
 READING = [
     "user list",

@@ -45,6 +45,20 @@ RELIED_ON: dict[str, set[str]] = {
     "service set-state": set(),
     "sender set": {"--service", "--org", "--user"},
     "message show": set(),
+    "message export": {
+        *(
+            "--user",
+            "--org",
+            "--sending",
+            "--start-date",
+            "--end-date",
+            "--status",
+            "--source",
+            "--text",
+            "--out",
+        ),
+        *("--bom", "--semicolons", "--exact"),
+    },
     "price add": {"--service", "--org", "--user", "--kind", "--value", "--from-volume", "--starts", "--ends"},
     "price remove": set(),
     "price explain": {"--service", "--user", "--org"},
@@ -84,7 +98,7 @@ def test_every_command_has_help_with_an_example_and_takes_json(name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "group", ["", "user", "key", "org", "credit", "carrier", "service", "sender", "price"]
+    "group", ["", "user", "key", "org", "credit", "carrier", "service", "sender", "price", "message"]
 )
 def test_a_group_alone_lists_its_commands(group: str) -> None:
     done = CliRunner().invoke(app, [*group.split(), "--help"])

@@ -1,4 +1,4 @@
-"""The commands about messages: what became of one."""
+"""The commands about messages: what became of one, and all of them in a file (`export`)."""
 
 from typing import Annotated
 
@@ -6,10 +6,11 @@ import typer
 
 from smpp.pdu import words
 from ulak.admin import history
-from ulak.edge.cli import shown
+from ulak.edge.cli import export, shown
 from ulak.edge.cli.session import Json, answer, with_database
 
-message_app = typer.Typer(no_args_is_help=True, help="Messages: what became of one.")
+message_app = typer.Typer(no_args_is_help=True, help="Messages: what became of one, or of all of them.")
+export.register(message_app)
 
 
 @message_app.command("show")

@@ -1,7 +1,5 @@
 """The commands about what is for sale: service, sender, price."""
 
-import re
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final
 from uuid import UUID
@@ -14,8 +12,8 @@ from ulak.base.db import Database
 from ulak.edge.cli import shown
 from ulak.edge.cli.people import OrgOption, UserOption
 from ulak.edge.cli.session import Json, actor, answer, config, fail, with_database
+from ulak.edge.cli.times import instant
 from ulak.rules import money
-from ulak.rules.refusal import Code, Refused
 from ulak.store.prices import PriceRule
 
 service_app = typer.Typer(no_args_is_help=True, help="Services: what customers can send with.")
@@ -280,25 +278,12 @@ def add_rule(
             kind=kind.value,
             value=money.parse_signed(value),
             from_volume=from_volume,
-            starts=_instant(starts),
-            ends=_instant(ends),
+            starts=instant(starts),
+            ends=instant(ends),
         )
 
     made = with_database(run)
     answer(shown.rule(made), json_, f"Added the rule {made.id}.")
-
-
-def _instant(text: str | None) -> datetime | None:
-    """A time with or without offset (then UTC), or a day."""
-    if text is None:
-        return None
-    try:
-        if not re.match(r"\d{4}-\d\d-\d\d", text):
-            raise ValueError(text)
-        at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise Refused(Code.INVALID_VALUE, f"{text!r} is no time like 2026-03-10T10:00:00Z.") from None
 
 
 @price_app.command("remove")
