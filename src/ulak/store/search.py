@@ -245,21 +245,23 @@ gathered AS (
            array_agg(id ORDER BY id), string_agg(text, U&'\\0001' ORDER BY id) || U&'\\0001'
       FROM cut GROUP BY starts, source, nth
  RETURNING cardinality(ids) AS n)
-UPDATE search_days SET n = n + (SELECT coalesce(sum(n), 0) FROM gathered), until = $5
- WHERE tenant_id = $1 AND starts = $4"""
+UPDATE search_days d SET n = d.n + g.n, until = $5
+  FROM (SELECT coalesce(sum(n), 0)::int AS n FROM gathered) g
+ WHERE d.tenant_id = $1 AND d.starts = $4
+RETURNING g.n"""
 
 
 async def gather(
     tx: Tx, tenant_id: UUID, day: datetime, since: datetime, end: datetime, rows_max: int
-) -> bool:
-    """Put a day's texts into blocks, from where that was left up to a moment; whether there is more than `rows_max`."""
+) -> int:
+    """Put a day's texts into blocks, from where that was left up to a moment, or some `rows_max` of them; how many."""
     first, last = ids.first_id(stretches.milliseconds(since)), ids.first_id(stretches.milliseconds(end))
     beyond: UUID | None = await tx.fetchval(STRIDE, tenant_id, first, last, rows_max)
-    if beyond:
+    if beyond:  # all of a millisecond or none: it is where the next time begins
         end = stretches.instant(max(ids.milliseconds_of(beyond), stretches.milliseconds(since) + 1))
         last = ids.first_id(stretches.milliseconds(end))
-    await tx.execute(GATHER, tenant_id, first, last, day, end)
-    return beyond is not None
+    n: int = await tx.fetchval(GATHER, tenant_id, first, last, day, end)
+    return n
 
 
 FORGET_BLOCKS: Final = "DELETE FROM search_blocks WHERE tenant_id = $1 AND starts >= $2 AND starts < $3"
