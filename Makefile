@@ -6,10 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format bench lock clean
+.PHONY: help setup demo test check format bench bench-scale lock clean
 
 help: ## list these targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install everything into .venv
 
@@ -41,6 +41,9 @@ format: $(READY) ## write the code the way `make check` wants it
 
 bench: $(READY) ## measure this machine: accepted and delivered a second, CPU, memory
 	@exec $(BIN)/python -m bench
+
+bench-scale: $(READY) ## measure lists of ten million sendings (ARGS="--rows N --grow")
+	@exec $(BIN)/python -m bench.scale $(ARGS)
 
 lock: ## write requirements/*.lock anew from pyproject.toml (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml --group dev -o requirements/dev.lock

@@ -1,6 +1,7 @@
 """The audit of the books: clean whatever customers and carriers do, and exact about what somebody altered."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -8,6 +9,8 @@ from tests.admin import BY, USD, rows, value
 from tests.flow.conftest import World, world
 from ulak.admin import accounts, audit, credit, groups
 from ulak.base.db import Database
+from ulak.flow import searchable
+from ulak.flow.accept import now
 from ulak.rules.status import Status
 from ulak.store.everyone import PROOFS
 
@@ -57,7 +60,7 @@ async def test_books_of_a_working_house_are_right(world: World) -> None:
     await live(world)
 
     await assert_clean(world.db)
-    assert [proof.looked_at for proof in await proofs(world.db)] == [2, 4, 4, 4, 4, 4, 4, 4]
+    assert [proof.looked_at for proof in await proofs(world.db)] == [2, 4, 4, 4, 4, 4, 4, 4, 0]
 
 
 async def test_messages_for_nothing_that_did_not_arrive_are_no_difference(world: World) -> None:
@@ -176,6 +179,32 @@ async def test_of_many_differences_ten_are_named(world: World) -> None:
 )
 async def test_what_was_altered_is_found_where_it_is(world: World, statement: str, what: str) -> None:
     await live(world)
+    await alter(world.db, statement)
+
+    assert {one.what for one in (await proofs(world.db))[-1].differences} == {what}
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE search_days SET n = n + 1", "gathered"),
+        ("UPDATE search_blocks SET texts = 'another' || U&'\\0001'", "block"),
+        ("UPDATE sendings SET search_text = 'another'", "block"),
+        ("DELETE FROM search_blocks", "gathered"),
+    ],
+)
+async def test_gathered_texts_that_are_not_their_sendings_are_found(
+    world: World, statement: str, what: str
+) -> None:
+    await live(world)
+    for sending in await rows(
+        world.db, "SELECT tenant_id, date_trunc('day', created_at) AS day FROM sendings"
+    ):
+        await searchable.gather_day(
+            world.db, sending["tenant_id"], sending["day"], now() + timedelta(seconds=1)
+        )
+    assert (await proofs(world.db))[-1].looked_at == 4
+    await assert_clean(world.db)
     await alter(world.db, statement)
 
     assert {one.what for one in (await proofs(world.db))[-1].differences} == {what}

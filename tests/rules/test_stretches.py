@@ -19,6 +19,7 @@ from ulak.rules.stretches import (
     less,
     milliseconds,
     seek,
+    window,
 )
 
 #: Around the edges of minutes and days more often than anywhere else.
@@ -96,19 +97,29 @@ def test_an_instant_is_its_millisecond(ms: int) -> None:
 
 @given(st.lists(st.integers(0, 3)), st.integers(0, 12))
 def test_the_nth_is_found_in_its_stretch(counts: list[int], offset: int) -> None:
-    counted = [Counted(Stretch(k, k + 1), n) for k, n in enumerate(counts)]
-    each = [(entry, k) for entry in counted for k in range(entry.n)]
+    counted: list[Counted] = [(k, k + 1, n) for k, n in enumerate(counts)]
+    each = [(entry, k) for entry in counted for k in range(entry[2])]
 
     assert seek(counted, offset) == (each[offset] if offset < len(each) else None)
 
 
 def test_what_is_taken_off_goes_off_its_own_stretch() -> None:
-    counted = [
-        Counted(Stretch(30_000, MINUTE), 4),
-        Counted(Stretch(MINUTE, 2 * MINUTE), 5),
-        Counted(Stretch(DAY, 2 * DAY), 6),
-    ]
+    counted: list[Counted] = [(DAY, 2 * DAY, 6), (MINUTE, 2 * MINUTE, 5), (30_000, MINUTE, 4)]
 
     left = less(counted, {0: 1, MINUTE: 2, DAY: 3, 2 * DAY - MINUTE: 1})
 
-    assert [n for _, n in left] == [3, 3, 2]
+    assert left == [(DAY, 2 * DAY, 2), (MINUTE, 2 * MINUTE, 3), (30_000, MINUTE, 3)]
+
+
+@given(st.lists(st.integers(0, 3)), st.integers(0, 12), st.integers(1, 5))
+def test_a_window_is_the_stretches_that_its_rows_are_in(counts: list[int], offset: int, limit: int) -> None:
+    counted: list[Counted] = [(k, k + 1, n) for k, n in enumerate(counts)]
+    each = [k for k, n in enumerate(counts) for _ in range(n)]
+
+    chosen, before = window(counted, offset, limit)
+
+    assert [stretch.first for stretch in chosen] == sorted(set(each[offset : offset + limit]))
+    if chosen:
+        assert [k for k in each if k in dict(chosen)][before : before + limit] == each[
+            offset : offset + limit
+        ]

@@ -11,6 +11,7 @@ import pytest
 
 from tests.flow.conftest import World, world
 from ulak.base.db import Database, write
+from ulak.flow import searchable
 from ulak.rules import ids, stretches
 from ulak.rules.text import fold
 from ulak.store import listing, sendings
@@ -28,7 +29,15 @@ EDGES = [
     for minute in (0, 1, 2, 1439)
     for off in (-1, 0, 1)
 ]
-TEXTS = ["Kodunuz: 123456", "KAMPANYA %50 başladı", "Sayın İpek Işık, a_b", "kısa", "x"]
+TEXTS = [
+    "Kodunuz: 123456",
+    "KAMPANYA %50 başladı",
+    "Sayın İpek Işık, a_b",
+    "aaa kısa a",
+    "x",
+    "\x01a\x02\n",
+    "12312",
+]
 
 
 def new(tenant: UUID, at: datetime, source: sendings.Source, text: str) -> NewSending:
@@ -86,7 +95,9 @@ def some_filter(dice: random.Random) -> Filter:
         starts=edge(),
         ends=edge(),
         completed=dice.choice([None, True, False]),
-        search=dice.choice(["", "", "", "a", "123", "%5", "a_b", "ışık", "kampanya", "yok böyle"]),
+        search=dice.choice(
+            ["", "", "", "a", "aa", "123", "%5", "a_b", "ışık", "kampanya", "yok böyle", "\x01a", "\n"]
+        ),
         source=dice.choice([None, "api", "panel"]),
     )
 
@@ -122,8 +133,17 @@ async def test_every_page_is_what_counting_by_hand_finds(
     completed = {row.id for row in rows if dice.random() < 0.7}
     await keep(db, rows, completed)
     own = [row for row in rows if row.tenant_id == tenant]
+    late = [new(tenant, dice.choice(EDGES), "api", dice.choice(TEXTS)) for _ in range(10)]
+    monkeypatch.setattr(searchable, "ROWS_MAX", 25)
 
-    for _ in range(300):
+    for round_ in range(400):
+        if (
+            round_ % 40 == 0
+        ):  # more and more is gathered, some of it in part; what comes late is found all the same
+            day = MIDNIGHT + timedelta(days=dice.randrange(-1, 10))
+            await searchable.gather_day(db, tenant, day, day + dice.choice([1, 0.5]) * timedelta(days=1))
+            own.append(late.pop())
+            await keep(db, own[-1:], completed)
         which = replace(some_filter(dice))
         which = replace(which, search=fold(which.search))
         limit = dice.choice([1, 2, 10, 1000])
@@ -148,6 +168,36 @@ async def test_pages_in_a_row_are_the_whole_list(
             seen += [row.id for row in (await listing.page(tx, tenant, which, offset=offset, limit=10))[0]]
 
     assert seen == naive(rows, done, which)
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_everything_gathered_is_found_in_blocks(db: Database, late: bool) -> None:
+    """Blocks and days add up, also where one came late; what nobody could find in rows any more is found in blocks."""
+    tenant = uuid4()
+    rows = [new(tenant, at, "api", text) for at in EDGES for text in TEXTS[:2]]
+    await keep(db, rows, set())
+    days = {row.created_at.replace(hour=0, minute=0, second=0, microsecond=0) for row in rows}
+    for _ in range(2):
+        for day in days:
+            while await searchable.gather_day(db, tenant, day, day + timedelta(days=1)):
+                pass
+        if late:
+            rows += [new(tenant, MIDNIGHT + 5 * MS, "api", TEXTS[0])]
+            await keep(db, rows[-1:], set())
+    if late:
+        await searchable.gather_day(db, tenant, MIDNIGHT, MIDNIGHT + timedelta(days=1))
+    async with db.transaction() as tx:
+        [blocks, held] = await tx.fetchrow("SELECT count(*), sum(cardinality(ids)) FROM search_blocks") or (
+            0,
+            0,
+        )
+        await tx.execute("UPDATE sendings SET search_text = ''")
+    assert (held, blocks < len(rows)) == (len(rows), True)
+
+    async with db.moment() as tx:
+        _, total = await listing.page(tx, tenant, Filter(search="kodunuz"), offset=0, limit=10)
+
+    assert total == sum(row.text == TEXTS[0] for row in rows)
 
 
 async def test_a_page_past_the_end_is_empty(db: Database) -> None:

@@ -6,23 +6,43 @@ is still to be moved.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 
 from ulak.base.config import Config
 from ulak.base.db import COLLISION, UNREACHABLE, Database
-from ulak.flow import fallback, sweep
+from ulak.flow import fallback, searchable, sweep
 from ulak.flow.accept import now
+from ulak.rules.stretches import EPOCH
 
 ROUNDS_BETWEEN_CLEANING: Final = 60
+#: Texts of today and yesterday are gathered often; whether anything older is left, seldom.
+GATHERING_SECONDS: Final = 30.0
+GATHERINGS_BETWEEN_CATCHING_UP: Final = 120
 
 _log = structlog.get_logger(__name__)
 
 
 async def run(db: Database, config: Config) -> None:
-    """Sweep every `config.sweep_seconds`, for ever."""
+    """Sweep every `config.sweep_seconds`, and gather texts beside it, for ever."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_sweep(db, config))
+        tasks.create_task(_gather(db))
+
+
+async def _gather(db: Database) -> None:
+    rounds = 0
+    while True:
+        since = now() - timedelta(days=2) if rounds % GATHERINGS_BETWEEN_CATCHING_UP else EPOCH
+        await _whole(partial(searchable.gather, db, since=since))
+        rounds += 1
+        await asyncio.sleep(GATHERING_SECONDS)
+
+
+async def _sweep(db: Database, config: Config) -> None:
     rounds = 0
     while True:
         await _whole(lambda at: sweep.expired_in_queue(db, at))

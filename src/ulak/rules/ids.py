@@ -39,6 +39,11 @@ def first_id(ms: int) -> UUID:
     return UUID(int=ms << 80)
 
 
+def milliseconds_of(id_: UUID) -> int:
+    """The Unix millisecond an id was made in."""
+    return id_.int >> 80
+
+
 def message_id(sending: UUID, position: int) -> UUID:
     """The id of the message at a position of a sending; `ValueError` for a position outside 0…POSITION_MAX - 1."""
     if not 0 <= position < POSITION_MAX:

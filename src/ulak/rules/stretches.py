@@ -5,12 +5,13 @@ its edges, none of it longer than a minute. Days and minutes are those of UTC. A
 counted, the n-th is.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 MINUTE: Final = 60_000
-DAY: Final = 24 * 60 * MINUTE
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: Where ranges without an end of their own end: the last day that a `datetime` can name.
@@ -24,11 +25,8 @@ class Stretch(NamedTuple):
     end: int
 
 
-class Counted(NamedTuple):
-    """A stretch in which something happened n times."""
-
-    stretch: Stretch
-    n: int
+Counted = tuple[int, int, int]
+"""A stretch, from its first millisecond up to its end, and how often something happened in it. There are thousands."""
 
 
 class Cut(NamedTuple):
@@ -76,17 +74,37 @@ def _whole(whole: Stretch, unit: int) -> tuple[Stretch | None, list[Stretch]]:
 def seek(newest_first: Iterable[Counted], offset: int) -> tuple[Counted, int] | None:
     """The stretch in which the one with `offset` newer ones is, and how many newer ones it has in there."""
     for counted in newest_first:
-        if offset < counted.n:
+        if offset < counted[2]:
             return counted, offset
-        offset -= counted.n
+        offset -= counted[2]
     return None
 
 
-def less(counted: Iterable[Counted], minutes: dict[int, int]) -> Iterator[Counted]:
-    """Counted stretches without those in `minutes` (by the millisecond a minute begins), which lie in the stretches;
-    a stretch may begin within its minute."""
-    left = sorted(minutes.items())
-    for stretch, n in sorted(counted):
-        while left and left[0][0] < stretch.end:
-            n -= left.pop(0)[1]
-        yield Counted(stretch, n)
+def less(newest_first: Iterable[Counted], others: Mapping[int, int]) -> list[Counted]:
+    """Counted stretches without so many others, which are among them, at each of these milliseconds; where it is the
+    one a minute begins at, a stretch may begin within that minute."""
+    if not others:
+        return list(newest_first)
+    left = sorted(others.items(), reverse=True)
+    fewer = []
+    for first, end, n in sorted(newest_first):
+        while left and left[-1][0] < end:
+            n -= left.pop()[1]
+        fewer.append((first, end, n))
+    return fewer[::-1]
+
+
+def window(newest_first: Iterable[Counted], offset: int, limit: int) -> tuple[list[Stretch], int]:
+    """The stretches in which those from `offset` on are, `limit` of them or as many as there are, and how many newer
+    ones stand before them in there."""
+    chosen: list[Stretch] = []
+    wanted = offset + limit
+    for first, end, n in newest_first:
+        if wanted <= 0:
+            break
+        wanted -= n
+        if not chosen and offset >= n:
+            offset -= n
+        elif n:
+            chosen.append(Stretch(first, end))
+    return chosen, offset

@@ -33,6 +33,26 @@ async def whose(tx: Tx, first: UUID, last: UUID) -> tuple[UUID, UUID] | None:
     return (row["tenant_id"], row["id"]) if row else None
 
 
+UNGATHERED: Final = """
+SELECT t.tenant_id, t.starts
+  FROM (SELECT id FROM users UNION ALL SELECT id FROM organizations) o
+  JOIN tallies t ON t.tenant_id = o.id AND t.minutes = 1440 AND t.starts >= $1 AND t.starts < $2
+  LEFT JOIN search_days d ON d.tenant_id = t.tenant_id AND d.starts = t.starts
+ GROUP BY t.tenant_id, t.starts, d.n
+HAVING sum(t.n) - coalesce(d.n, 0) >= CASE WHEN t.starts < $3 THEN 1 ELSE $4::int END
+ ORDER BY t.starts DESC
+ LIMIT $5"""
+
+
+async def ungathered(
+    tx: Tx, since: datetime, until: datetime, today: datetime, *, rows_min: int, rows_max: int
+) -> list[tuple[UUID, datetime]]:
+    """Days (tenant, midnight) between two moments whose sendings are not all gathered, newest first; of today only
+    where `rows_min` are not."""
+    rows = await tx.fetch(UNGATHERED, since, until, today, rows_min, rows_max)
+    return [(row["tenant_id"], row["starts"]) for row in rows]
+
+
 class Difference(NamedTuple):
     """Something the books say twice and differently."""
 
@@ -142,6 +162,21 @@ SELECT 'tally', tenant_id, concat_ws(' ', starts, minutes, source), coalesce(t.n
  WHERE t.n IS DISTINCT FROM c.n
  LIMIT $1"""
 
+GATHERED: Final = """
+WITH held AS (
+    SELECT b.tenant_id, date_trunc('day', b.starts, 'UTC') AS starts, b.source, u.id, u.text
+      FROM search_blocks b CROSS JOIN LATERAL unnest(b.ids, string_to_array(b.texts, U&'\\0001')) u(id, text)
+     WHERE u.id IS NOT NULL),
+counted AS (SELECT tenant_id, starts, count(*) AS n FROM held GROUP BY tenant_id, starts)
+SELECT 'block', h.tenant_id, h.id::text, concat_ws(' ', h.source, h.text), concat_ws(' ', s.source, s.search_text)
+  FROM held h LEFT JOIN sendings s ON s.tenant_id = h.tenant_id AND s.id = h.id
+ WHERE (h.source, h.text) IS DISTINCT FROM (s.source, replace(s.search_text, U&'\\0001', U&'\\0002'))
+ UNION ALL
+SELECT 'gathered', tenant_id, starts::text, coalesce(d.n, 0)::text, coalesce(c.n, 0)::text
+  FROM search_days d FULL JOIN counted c USING (tenant_id, starts)
+ WHERE coalesce(d.n, 0) <> coalesce(c.n, 0)
+ LIMIT $1"""
+
 #: What `ulak audit` proves, in order: a title, the count of what it looks at, and the search for differences.
 PROOFS: Final = (
     ("every balance is the sum of its transfers", "SELECT count(*) FROM credits", CREDITS),
@@ -164,6 +199,11 @@ PROOFS: Final = (
     ),
     ("every sending's id says when it was accepted", "SELECT count(*) FROM sendings", CREATED),
     ("every tally is the number of sendings in it", "SELECT count(*) FROM tallies", TALLIES),
+    (
+        "every text gathered for searching is its sending's",
+        "SELECT coalesce(sum(n), 0)::bigint FROM search_days",
+        GATHERED,
+    ),
 )
 
 

@@ -14,18 +14,13 @@ from typing import Final
 from uuid import UUID
 
 from ulak.base.db import Tx
-from ulak.rules import ids, stretches
+from ulak.rules import stretches
 from ulak.rules.stretches import DAY, MINUTE, Counted, Stretch
-from ulak.store.sendings import COLUMNS, Sending, Source
+from ulak.store import search
+from ulak.store.sendings import COLUMNS, Part, Sending, Source
 
 #: Pages that begin before this many rows are walked to; it takes less than finding out where they begin.
 NEAR_MAX: Final = 500
-
-SOURCES: Final[Mapping[Source | None, list[Source]]] = {
-    None: ["api", "panel"],
-    "api": ["api"],
-    "panel": ["panel"],
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +35,6 @@ class Filter:
     completed: bool | None = None
     search: str = ""
     source: Source | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What a request pages through: a tenant's sendings of a stretch of time, of one source or of all."""
-
-    tenant_id: UUID
-    stretch: Stretch
-    source: Source | None
-
-    @property
-    def key(self) -> tuple[UUID, UUID, UUID]:
-        """The tenant, the first id and the one after the last."""
-        return self.tenant_id, ids.first_id(self.stretch.first), ids.first_id(self.stretch.end)
 
 
 # Written out for each source, because a partial index serves a condition only where the condition is a constant.
@@ -111,8 +92,8 @@ async def _counted(
     """A page of all, or of the completed, by their tallies."""
     counted = await _tallies(tx, part)
     minutes = await _open_minutes(tx, part) if completed else {}
-    counted = sorted(stretches.less(counted, minutes), reverse=True)
-    total = sum(n for _, n in counted)
+    counted = stretches.less(counted, minutes)
+    total = sum(n for _, _, n in counted)
     if offset >= total:
         return [], total
     if completed or part.source or offset > NEAR_MAX:
@@ -128,46 +109,44 @@ async def _where(
     """What is left to page through from the minute on in which a page begins, and how much of it stands before."""
     found = stretches.seek(counted, offset)
     assert found, "the offset lies before the total"
-    (stretch, _), offset = found
-    if stretch.end - stretch.first > MINUTE:
-        its = await _tallies(tx, Part(part.tenant_id, stretch, part.source), by=MINUTE)
-        minutes = {minute: n for minute, n in minutes.items() if stretch.first <= minute < stretch.end}
-        found = stretches.seek(sorted(stretches.less(its, minutes), reverse=True), offset)
+    (first, end, _), offset = found
+    if end - first > MINUTE:
+        its = await _tallies(tx, Part(part.tenant_id, Stretch(first, end), part.source), by=MINUTE)
+        its = stretches.less(its, {ms: n for ms, n in minutes.items() if first <= ms < end})
+        found = stretches.seek(its, offset)
         assert found, "a day's tally is the sum of its minutes'"
-        (stretch, _), offset = found
-    return Part(part.tenant_id, Stretch(part.stretch.first, stretch.end), part.source), offset
+        (_, end, _), offset = found
+    return Part(part.tenant_id, Stretch(part.stretch.first, end), part.source), offset
 
 
+# In milliseconds, as `rules.stretches` has them: a day has 1440 rows, and making times of them takes longer than
+# reading them.
 TALLIES: Final = """
-SELECT t.starts, t.minutes, sum(t.n)::bigint
-  FROM unnest($2::smallint[], $3::timestamptz[], $4::timestamptz[]) r(minutes, starts, ends)
-  JOIN tallies t ON t.tenant_id = $1 AND t.minutes = r.minutes AND t.starts >= r.starts AND t.starts < r.ends
- WHERE t.source = ANY($5::text[])
- GROUP BY t.starts, t.minutes"""
+SELECT first, first + minutes * 60000, n
+  FROM (SELECT (extract(epoch FROM t.starts) * 1000)::bigint AS first, t.minutes, sum(t.n)::bigint AS n
+          FROM unnest($2::smallint[], $3::timestamptz[], $4::timestamptz[]) r(minutes, starts, ends)
+          JOIN tallies t ON t.tenant_id = $1 AND t.minutes = r.minutes AND t.starts >= r.starts AND t.starts < r.ends
+         WHERE t.source = ANY($5::text[])
+         GROUP BY t.starts, t.minutes) counted
+ ORDER BY first DESC"""
 REST: Final = {source: f"SELECT count(*) {of}" for source, of in _OF.items()}
 
 
 async def _tallies(tx: Tx, part: Part, *, by: int = DAY) -> list[Counted]:
-    """How many there are in each day and each minute of a stretch, and at its edges; `by` a minute: in no day."""
+    """How many there are in each day and minute of a stretch, and at its edges, newest first; `by` a minute: in no
+    day."""
     days, minutes, rests = stretches.cut(part.stretch)
     units = [(by // MINUTE, *day) for day in days] + [(1, *minute) for minute in minutes]
-    counted = []
+    counted: list[Counted] = []
     if units:
-        rows = await tx.fetch(
-            TALLIES,
-            part.tenant_id,
-            [unit for unit, _, _ in units],
-            [stretches.instant(first) for _, first, _ in units],
-            [stretches.instant(end) for _, _, end in units],
-            SOURCES[part.source],
-        )
-        for at, unit, n in rows:
-            first = stretches.milliseconds(at)
-            counted.append(Counted(Stretch(first, first + unit * MINUTE), n))
+        lengths, firsts, ends = zip(*units, strict=True)
+        bounds = ([stretches.instant(ms) for ms in its] for its in (firsts, ends))
+        rows = await tx.fetch(TALLIES, part.tenant_id, lengths, *bounds, part.sources)
+        counted = [(first, end, n) for first, end, n in rows]
     for rest in rests:
         key = Part(part.tenant_id, rest, part.source).key
-        counted.append(Counted(rest, await tx.fetchval(REST[part.source], *key)))
-    return counted
+        counted.append((*rest, await tx.fetchval(REST[part.source], *key)))
+    return sorted(counted, reverse=True) if rests else counted
 
 
 OPEN_MINUTES: Final = {
@@ -181,19 +160,21 @@ async def _open_minutes(tx: Tx, part: Part) -> dict[int, int]:
     return {stretches.milliseconds(at): n for at, n in await tx.fetch(OPEN_MINUTES[part.source], *part.key)}
 
 
-_MATCHES: Final = f"""
-{_ANY}
-   AND ($4::bool IS NULL OR (completed_at IS NOT NULL) = $4)
-   AND ($5::text IS NULL OR source = $5)
-   AND strpos(search_text, $6) > 0"""
-FOUND: Final = f"SELECT count(*) {_MATCHES}"
-FOUND_PAGE: Final = f"SELECT {COLUMNS} {_MATCHES} ORDER BY id DESC OFFSET $7 LIMIT $8"
+OPEN_FOUND: Final = {
+    source: f"SELECT id {of} AND completed_at IS NULL AND strpos(search_text, $4) > 0 ORDER BY id DESC"
+    for source, of in _OF.items()
+}
+ROWS: Final = f"SELECT {COLUMNS} FROM sendings WHERE tenant_id = $1 AND id = ANY($2::uuid[]) ORDER BY id DESC"
 
 
 async def _found(tx: Tx, part: Part, which: Filter, offset: int, limit: int) -> tuple[list[Sending], int]:
-    """A page of those whose text holds something."""
-    values = *part.key, which.completed, which.source, which.search
-    total = await tx.fetchval(FOUND, *values)
-    if offset >= total:
-        return [], total
-    return [Sending(*row) for row in await tx.fetch(FOUND_PAGE, *values, offset, limit)], total
+    """A page of those whose text holds something: the open ones one by one, the others by `store.search`."""
+    open_ids = []
+    if which.completed is not None:
+        open_ids = [row[0] for row in await tx.fetch(OPEN_FOUND[part.source], *part.key, which.search)]
+    if which.completed is False:
+        total, page = len(open_ids), open_ids[offset : offset + limit]
+    else:
+        total, page = await search.page(tx, part, which.search, open_ids, offset=offset, limit=limit)
+    rows = await tx.fetch(ROWS, part.tenant_id, page) if page else []
+    return [Sending(*row) for row in rows], total

@@ -13,7 +13,9 @@ from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from ulak.base.db import Tx, Write
+from ulak.rules import ids
 from ulak.rules.status import Status
+from ulak.rules.stretches import Stretch
 
 Source = Literal["api", "panel"]
 
@@ -114,6 +116,26 @@ def to_tally(new: Iterable[NewSending]) -> Write:
 #: The columns of `Sending`.
 COLUMNS: Final = """id, text, created_at, completed_at, n_valid, n_invalid, n_pending, n_waiting, n_sent,
        n_not_sent, n_no_signal, n_refunded, total_cost, total_refunded"""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a request pages through: a tenant's sendings of a stretch of time, of one source or of all."""
+
+    tenant_id: UUID
+    stretch: Stretch
+    source: Source | None
+
+    @property
+    def sources(self) -> list[Source]:
+        """Each source there is, or the one."""
+        return ["api", "panel"] if self.source is None else [self.source]
+
+    @property
+    def key(self) -> tuple[UUID, UUID, UUID]:
+        """The tenant, the first id and the one after the last."""
+        return self.tenant_id, ids.first_id(self.stretch.first), ids.first_id(self.stretch.end)
+
 
 FIND: Final = f"SELECT {COLUMNS} FROM sendings WHERE tenant_id = $1 AND id = $2"
 

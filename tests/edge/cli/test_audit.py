@@ -52,9 +52,9 @@ def test_it_says_what_it_looked_at(cli: CommandLine, dsn: str) -> None:
     found = cli("audit")
 
     assert found["clean"] is True
-    assert len(found["proofs"]) == 8
+    assert len(found["proofs"]) == 9
     assert all(proof["differences"] == [] for proof in found["proofs"])
-    assert all(proof["lookedAt"] > 0 for proof in found["proofs"])
+    assert all(proof["lookedAt"] > 0 for proof in found["proofs"][:-1])  # no text is gathered within a minute
     for proof in found["proofs"]:
         assert proof["proof"] in cli.text("audit")
 
