@@ -42,6 +42,8 @@ class Config:
     receipt_hours           how long a receipt without a message is kept
     history_days            how long the history of messages is kept: submits, receipts, incidents
     database_connections_max  of one process
+    api_processes           processes that answer HTTP
+    carrier_processes       processes that keep links; each has every carrier's connections
     stop_seconds            how long a graceful stop may take
     """
 
@@ -70,6 +72,8 @@ class Config:
     receipt_hours: float = 96.0
     history_days: float = 90.0
     database_connections_max: int = 10
+    api_processes: int = 1
+    carrier_processes: int = 1
     stop_seconds: float = 30.0
 
     @classmethod

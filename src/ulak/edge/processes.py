@@ -53,8 +53,7 @@ async def serve(
     async with database_server(config, stop) as dsn:
         await migrate(dsn)
         listener = await _listen(config.host, config.port) if "api" in roles else None
-        together = [[role for role in group if role in roles] for group in (["api"], ["carriers", "courier"])]
-        groups = [group for group in together if group]
+        groups = _groups(config, roles)
         telling = asyncio.create_task(_tell_when_ready(listener, ready))
         try:
             if len(groups) == 1:
@@ -65,6 +64,14 @@ async def serve(
             telling.cancel()
             if listener:
                 listener.close()
+
+
+def _groups(config: Config, roles: Sequence[str]) -> list[list[str]]:
+    """Which roles run together, a group for each process; the courier beside the first links, once."""
+    groups = [["api"]] * config.api_processes + [["carriers", "courier"]]
+    groups += [["carriers"]] * (config.carrier_processes - 1)
+    chosen = [[role for role in group if role in roles] for group in groups]
+    return [group for group in chosen if group]
 
 
 def _stop_signal() -> asyncio.Event:

@@ -12,7 +12,7 @@ from pathlib import Path
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from ulak.base.config import Config
@@ -34,7 +34,7 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 
 class Application:
-    """One API process: `router` is the ASGI application, `running` keeps its loops going."""
+    """One API process: the ASGI application itself; `running` keeps its loops going."""
 
     def __init__(self, config: Config, db: Database) -> None:
         self.config = config
@@ -48,9 +48,14 @@ class Application:
         )
         acceptance = Acceptance(db, self.directory, self.till)
         self.operations = Operations(config, db, self.directory, acceptance)
-        self.router = Router(
-            routes=[*self._api(), *self._beside()], redirect_slashes=False, default=_not_found
-        )
+        routes = [*self._api(), *self._beside()]
+        self._router = Router(routes=routes, redirect_slashes=False, default=_not_found)
+        self._fixed = {route.path: route.app for route in routes if "{" not in route.path}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application: a path without a parameter is found by its name, the others by the router."""
+        found = self._fixed.get(scope["path"]) if scope["type"] == "http" else None
+        await (found or self._router)(scope, receive, send)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -67,7 +72,7 @@ class Application:
                 with suppress(asyncio.CancelledError):
                     await task
 
-    def _api(self) -> list[BaseRoute]:
+    def _api(self) -> list[Route]:
         does = self.operations
         send, read = Permission.SMS_SEND, Permission.SMS_READ
         table = {
@@ -88,7 +93,7 @@ class Application:
             for path, actions in table.items()
         ]
 
-    def _beside(self) -> list[BaseRoute]:
+    def _beside(self) -> list[Route]:
         """What stands outside the base path and needs no key."""
         pages: dict[str, Answer] = {
             "/openapi.json": _fixed(openapi_json(self.config.base_path), "application/json"),

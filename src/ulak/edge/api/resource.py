@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
+from prometheus_client import Counter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -82,6 +83,8 @@ class Resource:
         self._directory = directory
         self._limiter = limiter
         self._actions = actions
+        self._seconds = metrics.REQUEST_SECONDS.labels(route)
+        self._answered: dict[int, Counter] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -102,9 +105,15 @@ class Resource:
             _log.exception("request_failed", route=self._route, request_id=request_id)
             broken = Refused(Code.INTERNAL, "Something went wrong on our side.")
             response = refusal(broken, request_id, headers)
-        metrics.REQUESTS.labels(self._route, response.status_code).inc()
-        metrics.REQUEST_SECONDS.labels(self._route).observe(time.perf_counter() - started)
+        self._count(response.status_code)
+        self._seconds.observe(time.perf_counter() - started)
         await response(scope, receive, send)
+
+    def _count(self, status: int) -> None:
+        counter = self._answered.get(status)
+        if counter is None:
+            counter = self._answered[status] = metrics.REQUESTS.labels(self._route, status)
+        counter.inc()
 
     async def _answer(self, request: Request, headers: dict[str, str]) -> Response:
         action = self._actions.get("GET" if request.method == "HEAD" else request.method)

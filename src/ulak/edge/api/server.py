@@ -28,7 +28,7 @@ async def serve_http(config: Config, db: Database, listener: socket.socket, stop
     application = Application(config, db)
     server = _Server(
         uvicorn.Config(
-            application.router,
+            application,
             http="httptools",
             ws="none",
             lifespan="off",
