@@ -9,11 +9,10 @@ customer's and never mistaken for a field. Nothing here raises: what cannot be r
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from smpp.pdu import DataSm, DeliverSm, Tag, Tlvs
 
@@ -37,13 +36,11 @@ class State(IntEnum):
     REJECTD = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A receipt. `message_id`, `error` and `network` as the carrier wrote them; `raw` is its text.
+class Receipt(NamedTuple):
+    """A receipt. `message_id`, `error`, `network` and `done` as the carrier wrote them; `raw` is its text.
 
     `message_id` is empty where there is none. `state` is None where the carrier's word is none of the standard's;
-    `intermediate` receipts end nothing. `done_at` is in the carrier's own time, whose zone nobody tells: to show
-    and to compare, not to reckon with.
+    `intermediate` receipts end nothing.
     """
 
     message_id: str
@@ -52,7 +49,16 @@ class Receipt:
     network: str | None
     intermediate: bool
     raw: str
-    done_at: datetime | None = None
+    done: str | None = None
+
+    @property
+    def done_at(self) -> datetime | None:
+        """When the carrier was done, in its own time, whose zone nobody tells: to show and to compare, not to reckon
+        with. None where it does not say so in YYMMDDhhmm, with or without seconds."""
+        if self.done and self.done.isascii() and _DATE.fullmatch(self.done):
+            with suppress(ValueError):
+                return datetime.strptime(self.done.ljust(12, "0"), "%y%m%d%H%M%S").replace(tzinfo=UTC)
+        return None
 
 
 #: States by the beginning of their word: DELIVRD, DELIVERED and DELIVERD are all met.
@@ -76,6 +82,13 @@ _DONE: Final = _field(r"done\s*date")
 
 NETWORK_FIELDS: Final = ("network", "operator", "mccmnc")
 
+#: A text exactly as appendix B has it, which most are: one look instead of one for each field. There is nothing else in
+#: it, in particular no network.
+_BY_THE_BOOK: Final = re.compile(
+    r"id:([^\s:;,\0]++) sub:\d+ dlvrd:\d+ submit date:\d+ done date:(\d+) "
+    r"stat:([A-Z]+) err:([0-9A-Fa-f]+) [Tt]ext:"
+)
+
 
 def parse(pdu: DeliverSm | DataSm, network_from: tuple[str, ...] | int = NETWORK_FIELDS) -> Receipt | None:
     """The receipt in a PDU; None when it is a message of somebody's.
@@ -88,15 +101,26 @@ def parse(pdu: DeliverSm | DataSm, network_from: tuple[str, ...] | int = NETWORK
     if kind not in (ESM_RECEIPT, ESM_INTERMEDIATE) and not looks_like_one:
         return None
     raw = _text_of(pdu)
+    found = _BY_THE_BOOK.match(raw)
+    if found and not tlvs and network_from in (NETWORK_FIELDS, ()):
+        id_, done, word, error = found.groups()
+        return Receipt(id_, _BEGINNINGS.get(word[:5]), error, None, kind == ESM_INTERMEDIATE, raw, done)
+    return _parse_freely(raw, tlvs, network_from, intermediate=kind == ESM_INTERMEDIATE)
+
+
+def _parse_freely(
+    raw: str, tlvs: Tlvs, network_from: tuple[str, ...] | int, *, intermediate: bool
+) -> Receipt:
+    """Look for each field by itself."""
     text = _fields_of(raw)
     return Receipt(
         message_id=_string(tlvs.get(Tag.RECEIPTED_MESSAGE_ID)) or _found(_ID, text) or "",
         state=_state(tlvs, text),
         error=_network_error(tlvs) or _found(_ERR, text),
         network=_network(tlvs, text, network_from),
-        intermediate=kind == ESM_INTERMEDIATE,
+        intermediate=intermediate,
         raw=raw,
-        done_at=_date(_found(_DONE, text)),
+        done=_found(_DONE, text),
     )
 
 
@@ -156,14 +180,6 @@ def _network(tlvs: Tlvs, text: str, network_from: tuple[str, ...] | int) -> str 
 def _any_of(names: tuple[str, ...]) -> "re.Pattern[str]":
     """One look for all of them: this is asked of every receipt."""
     return _field(f"(?:{'|'.join(map(re.escape, names))})")
-
-
-def _date(written: str | None) -> datetime | None:
-    """YYMMDDhhmm, with or without seconds."""
-    if written and _DATE.fullmatch(written) and written.isascii():
-        with suppress(ValueError):
-            return datetime.strptime(written.ljust(12, "0"), "%y%m%d%H%M%S").replace(tzinfo=UTC)
-    return None
 
 
 def render(

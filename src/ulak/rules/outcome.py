@@ -8,6 +8,7 @@ because asking the same carrier again would be a guess.
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -32,6 +33,7 @@ _ABSENT_SUBSCRIBER: Final = frozenset({6, 27})
 _ERROR: Final = re.compile(r"(?:0[xX])?[0-9A-Fa-f]{1,8}")
 
 
+@lru_cache(maxsize=1024)
 def from_receipt(state: str | None, error: str | None) -> Status | None:
     """How a message, or a part of it, ended according to a receipt; None when it has not ended.
 

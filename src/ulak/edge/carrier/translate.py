@@ -3,6 +3,8 @@
 In: an item of the outbox, or what `smpp` has read. Out: a submit_sm, or a receipt. Pure.
 """
 
+from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 import smpp.receipt
@@ -29,12 +31,18 @@ def submit_sm(item: Item, part: int) -> SubmitSm:
         dest_addr_npi=1,
         destination_addr=str(item.due.recipient),
         esm_class=0x40 if its.udh else 0,
-        validity_period=f"{item.run.expires_at:%y%m%d%H%M%S}000+",
+        validity_period=_absolute(item.run.expires_at),
         registered_delivery=1,
         data_coding=item.data_coding,
         short_message=b"" if in_payload else text,
         tlvs=({Tag.MESSAGE_PAYLOAD: text} if in_payload else {}) | _numbering(its.sar),
     )
+
+
+@lru_cache(maxsize=1024)
+def _absolute(at: datetime) -> str:
+    """A time as SMPP writes it (7.1.1.1), in UTC; the same for all messages of a run."""
+    return f"{at:%y%m%d%H%M%S}000+"
 
 
 def _numbering(sar: segments.Sar | None) -> Tlvs:
@@ -62,4 +70,6 @@ def receipt(parsed: smpp.receipt.Receipt, refs: RefForm) -> Receipt:
 
 def clean(text: str) -> str:
     """What a carrier sent, fit for the database."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "").encode("utf-8", "replace").decode()
