@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from ulak.base.db import Database
-from ulak.store import everyone, search
+from ulak.store import everyone, listing, search
 
 DISTANCE: Final = timedelta(seconds=60)
 #: A day that is not over waits until so much has come together.
@@ -27,6 +27,9 @@ async def gather(db: Database, at: datetime, *, since: datetime) -> bool:
     async with db.reading() as tx:
         days = await everyone.ungathered(tx, since, until, today, rows_min=ROWS_MIN, rows_max=DAYS_MAX)
     gathered = [await gather_day(db, tenant_id, day, until) for tenant_id, day in days]
+    async with db.reading() as tx:
+        for tenant_id in {tenant_id for tenant_id, _ in days}:
+            await listing.recount_open(tx, tenant_id)
     # what is too young stays, so that the number of days alone would say yes for ever
     return max(gathered, default=0) > ROWS_MAX // 2 or (len(days) == DAYS_MAX and any(gathered))
 

@@ -1,13 +1,13 @@
 -- Texts as they are searched (docs/decisions/0012): many sendings' in one row, so that reading all of a tenant's is
 -- quick. The courier gathers them; what it has not gathered yet is searched where it is.
 
--- Sendings of one tenant and source, all of one hour, in the order of their ids. Each text ends with U+0001.
+-- Sendings of one tenant and source, all of one hour, in the order of their texts. Each text ends with U+0001.
 CREATE TABLE search_blocks (
     tenant_id uuid NOT NULL,
     starts    timestamptz(0) NOT NULL,                     -- the hour
     source    text NOT NULL,
-    first_id  uuid NOT NULL,
-    last_id   uuid NOT NULL,
+    first_id  uuid NOT NULL,                               -- the oldest's
+    last_id   uuid NOT NULL,                               -- the newest's
     ids       uuid[] NOT NULL,
     texts     text NOT NULL,
     PRIMARY KEY (tenant_id, starts, source, first_id)

@@ -1,6 +1,8 @@
 """The operations of the Customer API: parse, call one room, render."""
 
-from dataclasses import dataclass
+import asyncio
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -20,6 +22,8 @@ from ulak.store import credits, listing, messages, sendings, volumes
 from ulak.store.idempotency import Name
 
 KEY_LENGTH_MAX = 255
+#: Searching a long list may take a second: others wait for each other, so that nobody who sends waits for a connection.
+SEARCHES_AT_ONCE_MAX = 2
 
 
 def _json(body: bytes, status: int = 200) -> Response:
@@ -34,6 +38,7 @@ class Operations:
     db: Database
     directory: Directory
     acceptance: Acceptance
+    searches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SEARCHES_AT_ONCE_MAX))
 
     async def me(self, call: Call) -> Response:
         """`GET /users/me`."""
@@ -107,7 +112,7 @@ class Operations:
     async def list_sendings(self, call: Call) -> Response:
         """`GET /sms-sendings`."""
         page, which = sendings_query(call.request.query_params)
-        async with self.db.moment() as tx:
+        async with self.searches if which.search else nullcontext(), self.db.moment() as tx:
             rows, total = await listing.page(
                 tx, call.who.tenant_id, which, offset=page.offset, limit=page.limit
             )
