@@ -3,8 +3,8 @@
 It knows no more SMPP than it needs for that: it reads frames, answers them from templates, and never decodes a PDU;
 `ulak simulate-carrier` is the carrier for everything but speed. It listens on a free port of this machine, says so in
 one JSON line, and then takes commands on stdin, one JSON object a line: `{"set": {...}}` changes how it behaves
-(`Behaviour`), `{"report": true}` prints what it has counted, `{"forget": true}` begins to count anew. It ends with its
-stdin.
+(`Behaviour`), `{"forget": true}` begins to count anew, `{"report": true}` asks for what it has counted; each is
+answered by a line. It ends with its stdin.
 """
 
 import asyncio
@@ -66,8 +66,8 @@ class Carrier:
         self._tokens = 0.0
         self._since = time.monotonic()
 
-    def command(self, line: bytes) -> dict[str, Any] | None:
-        """Do what a line says; what is to be printed."""
+    def command(self, line: bytes) -> dict[str, Any]:
+        """Do what a line says; the answer."""
         order = json.loads(line)
         if "set" in order:
             known = {field.name for field in fields(Behaviour)}
@@ -75,7 +75,7 @@ class Carrier:
                 setattr(self.behaviour, name, order["set"][name])
         if "forget" in order:
             self.counts, self.seen = Counts(), {}
-        return asdict(self.counts) | {"seen": self.seen} if "report" in order else None
+        return asdict(self.counts) | {"seen": self.seen} if "report" in order else {}
 
     def may_take(self, now: float) -> bool:
         """Whether one more submit is below the limit."""
@@ -199,8 +199,7 @@ async def run() -> None:
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
-        if said := carrier.command(line):
-            print(json.dumps(said), flush=True)
+        print(json.dumps(carrier.command(line)), flush=True)
     server.close()
 
 

@@ -49,17 +49,17 @@ class Carrier:
 
     def set(self, **behaviour: Any) -> None:
         """Behave differently from now on, and begin to count anew."""
-        self._say({"set": behaviour, "forget": True})
+        self._ask({"set": behaviour, "forget": True})
 
     def report(self) -> Answer:
         """What it has counted."""
-        self._say({"report": True})
-        return self._read()
+        return self._ask({"report": True})
 
-    def _say(self, order: Mapping[str, Any]) -> None:
+    def _ask(self, order: Mapping[str, Any]) -> Answer:
         assert self._process.stdin
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
         self._process.stdin.flush()
+        return self._read()
 
     def _read(self) -> Answer:
         assert self._process.stdout
