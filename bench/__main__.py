@@ -17,15 +17,15 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import floor
-from bench.figures import Figures, print_table
+from bench import export, floor
+from bench.figures import Figures, Goal, print_table
 from bench.rig import Rig, generator
 from bench.scenarios import Scale, Scenarios
 
 SCALES = {
-    "full": Scale(3, 10, 20, 60, 200_000, 100_000, 120, 30, 2_000_000),
-    "quick": Scale(1, 5, 5, 10, 50_000, 30_000, 20, 8, 0),
-    "tiny": Scale(1, 1, 1, 1, 3_000, 2_000, 2, 1, 0),
+    "full": Scale(3, 10, 20, 60, 200_000, 100_000, 120, 30, 2_000_000, 1_000_000),
+    "quick": Scale(1, 5, 5, 10, 50_000, 30_000, 15, 8, 0, 200_000),
+    "tiny": Scale(1, 1, 1, 1, 3_000, 2_000, 2, 1, 0, 2_000),
 }
 
 
@@ -72,24 +72,33 @@ def measure(scale: Scale, only: str, settings: dict[str, Any]) -> Figures:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True)) as progress, Rig(**settings) as rig:
         scenarios = Scenarios(rig, scale, figures)
-        chosen = {name: run for name, run in scenarios.all().items() if only in name}
-        total = scale.rounds * len(chosen) + (2 if not only else 0)
-        bar = progress.add_task("starting", total=total)
+        steps = [
+            (
+                "the generators alone, and the floor",
+                lambda: floor.measure(rig, scale.accepted_seconds, figures),
+            ),
+            *list(scenarios.all().items()) * scale.rounds,
+            ("memory after many messages", scenarios.fill),
+            ("an export", lambda: exported(scale, figures)),
+        ]
+        chosen = [(name, run) for name, run in steps if only in name]
+        bar = progress.add_task("starting", total=len(chosen))
         scenarios.prepare()
-        if not only:
-            progress.update(bar, description="the generators alone, and the floor")
-            floor.measure(rig, scale.accepted_seconds, figures)
-            progress.advance(bar)
-        for _ in range(scale.rounds):
-            for name, run in chosen.items():
-                progress.update(bar, description=name)
-                run()
-                progress.advance(bar)
-        if not only:
-            progress.update(bar, description="memory after many messages")
-            scenarios.fill()
+        for name, run in chosen:
+            progress.update(bar, description=name)
+            run()
             progress.advance(bar)
     return figures
+
+
+def exported(scale: Scale, figures: Figures) -> None:
+    """Messages as CSV, by the command line; on a database of its own."""
+    found = export.measure(scale.exported, scale.rounds, say=lambda _: None)
+    for per_second, growth in zip(found.per_second, found.growth_mib, strict=True):
+        figures.note(
+            f"export of {scale.exported:,} messages as CSV", "/s", per_second, 0, Goal(100_000, None)
+        )
+        figures.note("… growth of memory", "MiB", growth, 1, Goal(50, None, less=True))
 
 
 def keep(document: dict[str, object], folder: Path) -> Path:

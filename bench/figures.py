@@ -13,13 +13,13 @@ class Goal:
     """What a figure should reach: the mark, and the dream. `less` is better for times and costs."""
 
     mark: float
-    dream: float
+    dream: float | None
     less: bool = False
 
     def reached(self, value: float) -> str:
         """ "dream", "mark" or "missed"."""
         for name, goal in (("dream", self.dream), ("mark", self.mark)):
-            if value <= goal if self.less else value >= goal:
+            if goal is not None and (value <= goal if self.less else value >= goal):
                 return name
         return "missed"
 
@@ -72,7 +72,8 @@ def print_table(figures: Figures, title: str) -> None:
     table.add_column("unit")
     table.add_column("reached")
     for one in figures:
-        goal = (one.shown(one.goal.mark), one.shown(one.goal.dream)) if one.goal else ("", "")
+        goals = (one.goal.mark, one.goal.dream) if one.goal else (None, None)
+        goal = ("" if at is None else one.shown(at) for at in goals)
         values = map(one.shown, (one.middle, min(one.values), max(one.values)))
         table.add_row(one.what, *values, *goal, one.unit, one.goal.reached(one.middle) if one.goal else "")
     Console(width=150).print(table)

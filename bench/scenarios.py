@@ -37,6 +37,7 @@ class Scale(NamedTuple):
     throttled_seconds: float
     steady_seconds: float
     messages: int
+    exported: int
 
 
 class Scenarios:
