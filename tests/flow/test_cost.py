@@ -106,7 +106,7 @@ async def test_single_sends(alone: tuple[World, Meter]) -> None:
 
     print("single sends, (statements, WAL bytes) each:", accepted, sent, ended)
     assert_cost(accepted, 1 / TOGETHER, 1503)
-    assert_cost(sent, 7 / TOGETHER, 956)  # the lease, what is due, and what came of it
+    assert_cost(sent, 6 / TOGETHER, 956)  # the lease, what is due, and what came of it
     assert_cost(ended, 4 / TOGETHER, 562)
 
 
@@ -127,5 +127,5 @@ async def test_a_bulk(alone: tuple[World, Meter]) -> None:
 
     print("a bulk, (statements, WAL bytes) for each message:", accepted, sent, ended)
     assert_cost(accepted, 3 / BULK, 187)
-    assert_cost(sent, 7 / WRITTEN_TOGETHER, 412)
+    assert_cost(sent, 6 / WRITTEN_TOGETHER, 412)
     assert_cost(ended, 4.2 / WRITTEN_TOGETHER, 329)

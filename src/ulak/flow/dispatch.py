@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from ulak.base import metrics
-from ulak.base.db import Database, Tx
+from ulak.base.db import Database, Tx, write
 from ulak.flow import fallback, receipt, unsure
 from ulak.flow.fallback import TurnedAway
 from ulak.flow.settle import settle
@@ -148,10 +148,11 @@ async def record(db: Database, carrier_id: int, outcomes: Outcomes, at: datetime
     async with db.transaction() as tx:
         parted: Iterable[Took | Refusal] = (*outcomes.took, *outcomes.refused)
         new = [part for one in parted for part in _submits(one.key, one.parts)]
-        if new:
-            await submits.add(tx, carrier_id, new, at)
-        if outcomes.incidents:
-            await incidents.add(tx, outcomes.incidents, at)
+        writes = [submits.to_add(carrier_id, new, at)] if new else []
+        writes += [incidents.to_add(outcomes.incidents, at)] if outcomes.incidents else []
+        writes += [queue.to_finish(outcomes.finished)] if outcomes.finished else []
+        if writes:
+            await write(tx, *writes)
         moves = await _take(tx, carrier_id, outcomes.took)
         ends = {one.key: End(*one.key, ALL_PARTS, Status.NOT_SENT) for one in outcomes.refused}
         if outcomes.turned_away:
@@ -160,8 +161,6 @@ async def record(db: Database, carrier_id: int, outcomes: Outcomes, at: datetime
             }
         refs = [part.ref for part in new]
         await apply_receipts(tx, carrier_id, outcomes.receipts, refs, at, also=ends, moves=moves)
-        if outcomes.finished:
-            await queue.finish(tx, outcomes.finished)
     metrics.OUTCOMES_TOGETHER.observe(len(outcomes))
 
 

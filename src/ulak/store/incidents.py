@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
-from ulak.base.db import Tx, deleted
+from ulak.base.db import Tx, Write, deleted, write
 from ulak.store.messages import Key
 
 Kind = Literal["throttled", "retried", "refused", "unsure", "moved"]
@@ -37,10 +37,15 @@ SELECT i.*, $10
        i(tenant_id, sending_id, position, carrier_id, kind, status, n, moved_to, reason)"""
 
 
-async def add(tx: Tx, incidents: Sequence[Incident], at: datetime) -> None:
+def to_add(incidents: Sequence[Incident], at: datetime) -> Write:
     """Write down what happened."""
     columns = zip(*((*key, *rest) for key, *rest in incidents), strict=True)
-    await tx.execute(ADD, *map(list, columns), at)
+    return Write(ADD, (*map(list, columns), at))
+
+
+async def add(tx: Tx, incidents: Sequence[Incident], at: datetime) -> None:
+    """The same, now."""
+    await write(tx, to_add(incidents, at))
 
 
 REFUSED_BY: Final = """

@@ -270,9 +270,14 @@ async def let_go(tx: Tx, runs: Sequence[int]) -> None:
 FINISH: Final = "DELETE FROM batches WHERE id = ANY($1::bigint[])"
 
 
-async def finish(tx: Tx, runs: Sequence[int]) -> None:
+def to_finish(runs: Sequence[int]) -> Write:
     """Take runs out of the queue: every message of theirs has its answer written down."""
-    await tx.execute(FINISH, runs)
+    return Write(FINISH, (runs,))
+
+
+async def finish(tx: Tx, runs: Sequence[int]) -> None:
+    """The same, now."""
+    await write(tx, to_finish(runs))
 
 
 class Stale(NamedTuple):

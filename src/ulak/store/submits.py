@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from ulak.base.db import Tx, deleted
+from ulak.base.db import Tx, Write, deleted
 
 
 class Submit(NamedTuple):
@@ -32,10 +32,9 @@ SELECT $8, s.*, $9
        s(ref, tenant_id, sending_id, position, part, submitted_at, answered_id)"""
 
 
-async def add(tx: Tx, carrier_id: int, submits: Sequence[Submit], at: datetime) -> None:
+def to_add(carrier_id: int, submits: Sequence[Submit], at: datetime) -> Write:
     """Remember parts a carrier has taken."""
-    columns = (list(column) for column in zip(*submits, strict=True))
-    await tx.execute(ADD, *columns, carrier_id, at)
+    return Write(ADD, (*map(list, zip(*submits, strict=True)), carrier_id, at))
 
 
 FIND: Final = """
