@@ -27,6 +27,7 @@ CREDIT = 1_000_000_000
 CONNECTIONS = 64
 DELIVERED_SECONDS_MAX = 900
 NOBODY_LISTENS = 1
+REQUEST_RECIPIENTS_MAX = 100_000
 TEXT = "Campaign is live. Visit now."
 
 Answer = dict[str, Any]
@@ -161,6 +162,12 @@ class Rig:
             started = time.monotonic()
             list(pool.map(post, [clients[k % at_once] for k in range(n)]))
             return time.monotonic() - started
+
+    def campaign(self, user: User, service: str, recipients: int) -> float:
+        """The same text to so many, in as many requests as that takes; returns the seconds until all were accepted."""
+        full, rest = divmod(recipients, REQUEST_RECIPIENTS_MAX)
+        seconds = self.bulks(user, service, REQUEST_RECIPIENTS_MAX, full) if full else 0.0
+        return seconds + (self.bulks(user, service, rest) if rest else 0.0)
 
     def await_all(self, user: User) -> None:
         """Wait until nothing of the user's is on its way any more."""

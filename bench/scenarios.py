@@ -92,7 +92,7 @@ class Scenarios:
         """One big bulk, from the post to the last receipt."""
         n, user, before = self._scale.recipients, self._rig.user(), self._rig.used()
         self._forget(receipt_ms=100.0)
-        seconds = self._deliver(n, lambda: self._rig.bulks(user, self._rig.service("main"), n), user)
+        seconds = self._deliver(n, lambda: self._rig.campaign(user, self._rig.service("main"), n), user)
         used = self._rig.used().since(before)
         self._note("bulk delivered with receipts", "/s", n / seconds, 0, Goal(6_000, 12_000))
         self._note("… CPU of a bulk message", "s/10,000", used / n * 10_000, 2, Goal(3.0, 1.5, less=True))
@@ -126,7 +126,7 @@ class Scenarios:
         """A carrier that answers late, one connection, a window of its own."""
         n, user = self._scale.late_recipients, self._rig.user()
         self._forget(answer_ms=LATE_MS, receipt_ms=100.0)
-        self._deliver(n, lambda: self._rig.bulks(user, self._rig.service("late"), n), user)
+        self._deliver(n, lambda: self._rig.campaign(user, self._rig.service("late"), n), user)
         seen = self._rig.carrier.report()
         per_second = seen["submits"] / (seen["last"] - seen["first"])
         self._note(
@@ -142,7 +142,7 @@ class Scenarios:
         """Single sends while another customer's campaign goes out on the same carrier, which has a limit."""
         name = self._carrier("limited", throughput=LIMITED_TO)
         self._forget(receipt_ms=100.0, watched=WATCHED)
-        self._rig.bulks(self._rig.user(), self._rig.service(name), self._scale.recipients)
+        self._rig.campaign(self._rig.user(), self._rig.service(name), self._scale.recipients)
         _, submits = self._steady(self._rig.service(name), CODES_PER_SECOND)
         self._rig.pause(name)
         self._note(
@@ -168,7 +168,7 @@ class Scenarios:
         before, user = self._rig.used_by_us().memory_mib, self._rig.user()
         while self._messages < self._scale.messages:
             n = self._scale.recipients
-            self._deliver(n, lambda n=n: self._rig.bulks(user, self._rig.service("main"), n), user)  # type: ignore[misc]
+            self._deliver(n, lambda n=n: self._rig.campaign(user, self._rig.service("main"), n), user)  # type: ignore[misc]
         after = self._rig.used_by_us().memory_mib
         what = f"memory of our processes after {self._messages:,} messages"
         self._note(what, "MiB", after, 0, Goal(300, 150, less=True))

@@ -62,16 +62,17 @@ class World:
     async def customer(self, credit: int = 100 * USD) -> Context:
         """A user with credit of their own."""
         who = Context(uuid4())
-        await self._fund(who, credit)
+        await self.fund(who, credit)
         return who
 
     async def member(self, credit: int = 100 * USD, organization: UUID | None = None) -> Context:
         """A member of an organization with credit there."""
         who = Context(uuid4(), organization or uuid4())
-        await self._fund(who, credit)
+        await self.fund(who, credit)
         return who
 
-    async def _fund(self, who: Context, credit: int) -> None:
+    async def fund(self, who: Context, credit: int) -> None:
+        """Add credit."""
         async with self.db.transaction() as tx:
             await credits.ensure(tx, who.tenant_id, who.owner_id)
             if credit:

@@ -1,6 +1,7 @@
 """Accepting: priced, charged and kept together, or refused and nothing kept."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -193,7 +194,7 @@ async def test_a_refused_request_does_not_keep_its_name(world: World) -> None:
     poor, service = await world.customer(0), await world.service()
     with pytest.raises(Refused):
         await world.accept(world.named(poor, service, "k", b"one"))
-    await world._fund(poor, USD)
+    await world.fund(poor, USD)
 
     accepted = await world.accept(world.named(poor, service, "k", b"two"))
 
@@ -248,3 +249,22 @@ async def test_a_rule_is_for_whom_and_when_it_says(world: World) -> None:
     theirs = await world.sending(other, await world.send(other, service))
 
     assert (mine.total_cost, theirs.total_cost) == (USD * 9 // 10, USD)
+
+
+async def test_who_cannot_pay_costs_the_others_nothing_but_a_moment(world: World) -> None:
+    """Once it is known that a credit is empty its orders are decided apart, until it can pay again."""
+    service = await world.service()
+    rich, poor = await world.customer(1000 * USD), await world.customer(1 * USD)
+
+    async def both() -> list[object]:
+        requests = [world.named(who, service, f"{n}") for n in range(5) for who in (rich, poor)]
+        bare = [replace(request, name=None) for request in requests]
+        return list(await asyncio.gather(*map(world.accept, bare), return_exceptions=True))
+
+    answers = [await both() for _ in range(3)]
+    refused = [sum(isinstance(answer, Refused) for answer in some) for some in answers]
+    assert refused == [4, 5, 5]
+    await world.fund(poor, 5 * USD)
+
+    assert [answer for answer in await both() if isinstance(answer, Refused)] == []
+    assert (await world.balance(rich), await world.balance(poor)) == (980 * USD, 0)

@@ -55,9 +55,20 @@ class Payment:
         """Whether an order goes in a transaction of its own."""
         return len(order.recipients) > self._bulk_min
 
+    def needs_care(self, order: Order) -> bool:
+        """Whether an order can only be decided step by step, or probably has to be."""
+        return order.terms.by_volume or self.is_big(order) or order.credit in self._poor
+
     async def decide(self, orders: Sequence[Order]) -> list[Decision]:
-        """Charge and write what can be paid; the names of no two orders are the same."""
-        decisions = await self._at_once(orders) or await self._with_care(orders)
+        """Charge and write what can be paid; the names of no two orders are the same.
+
+        All of them or none are such as need care: one that cannot pay is to cost the others nothing.
+        """
+        decisions = None
+        if not self.needs_care(orders[0]):
+            decisions = await self._at_once(orders)
+        if decisions is None:
+            decisions = await self._with_care(orders)
         paid = [order for order, decision in zip(orders, decisions, strict=True) if isinstance(decision, int)]
         metrics.ORDERS_TOGETHER.observe(len(orders))
         metrics.ACCEPTED.inc(sum(len(order.recipients) for order in paid))
@@ -65,14 +76,14 @@ class Payment:
 
     async def _at_once(self, orders: Sequence[Order]) -> list[Decision] | None:
         """Decide orders of which each is likely to be paid; None when it has to be done with care."""
-        if any(order.terms.by_volume or self.is_big(order) or order.credit in self._poor for order in orders):
-            return None
         paid = [Priced(order, order.terms.unit_price(0, order.at)) for order in orders]
         sums = _sums(paid)
         claims = [order.claim for order in orders if order.claim]
-        first = [credits.to_take(sums)] if sums else []
-        first += [idempotency.to_claim(claims, orders[0].at)] if claims else []
-        hoped_for = [n for n in (len(sums), len(claims)) if n]
+        first = (
+            [idempotency.to_claim(claims, orders[0].at)] if claims else []
+        )  # locked in this order everywhere
+        first += [credits.to_take(sums)] if sums else []
+        hoped_for = [n for n in (len(claims), len(sums)) if n]
         try:
             async with self._db.transaction() as tx:
                 got = await write(tx, *first, *self._rows(paid))

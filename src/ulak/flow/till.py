@@ -55,15 +55,23 @@ class Till:
         try:
             while True:
                 await self._arrived.wait()
-                group = self._next_group()
-                decisions = await self._decide_or_say_why([order for order, _ in group])
-                for (_, answer), decision in zip(group, decisions, strict=True):
-                    if not answer.done():
-                        _set(answer, decision)
+                quick: list[Waiting] = []
+                careful: list[Waiting] = []
+                for entry in self._next_group():
+                    (careful if self._payment.needs_care(entry[0]) else quick).append(entry)
+                for group in (quick, careful):
+                    if group:
+                        await self._pay_together(group)
         finally:
             for _, answer in self._waiting:
                 if not answer.done():
                     answer.set_exception(unavailable())
+
+    async def _pay_together(self, group: list["Waiting"]) -> None:
+        decisions = await self._decide_or_say_why([order for order, _ in group])
+        for (_, answer), decision in zip(group, decisions, strict=True):
+            if not answer.done():
+                _set(answer, decision)
 
     def _next_group(self) -> list["Waiting"]:
         """The next orders to go together; of two with the same name only the first, the other waits its turn."""
