@@ -25,6 +25,7 @@ from tests.harness import await_true
 
 WARM_SECONDS: Final = 1
 WINDOW: Final = 100
+CUSTOMERS: Final = 10
 BOUND_SECONDS_MAX: Final = 30
 
 Note = Callable[..., None]
@@ -74,8 +75,12 @@ class Points:
 
 
 def api_processes(rig: Rig, _: int, amount: Amount, note: Note) -> None:
-    """Single sends that are only accepted: over a carrier that is away."""
+    """Single sends that are only accepted: over a carrier that is away.
+
+    Of one customer, whose credit all processes write, and of several, who have nothing to do with each other.
+    """
     _accepted(rig, 1, amount, note)
+    _accepted(rig, CUSTOMERS, amount, note, f", {CUSTOMERS} customers")
     note("memory of our processes", "MiB", rig.used_by_us().memory_mib)
 
 
@@ -115,16 +120,16 @@ def _reachable(rig: Rig, processes: int) -> None:
     rig.await_receipts(done["requests"])
 
 
-def _accepted(rig: Rig, customers: int, amount: Amount, note: Note) -> None:
+def _accepted(rig: Rig, customers: int, amount: Amount, note: Note, whose: str = "") -> None:
     users, service = rig.users(customers), rig.service("away")
     rig.singles_of(users, service, WARM_SECONDS)
     before = rig.used()
     done = rig.singles_of(users, service, amount.seconds)
     used = rig.used().since(before)
-    note("single sends accepted", "/s", done["perSecond"])
-    note("time to the answer, p50", "ms", done["p50"], 1)
-    note("time to the answer, p99", "ms", done["p99"], 1)
-    note("CPU: single send accepted", "s/10,000", used / done["requests"] * 10_000, 2)
+    note(f"single sends accepted{whose}", "/s", done["perSecond"])
+    note(f"time to the answer, p50{whose}", "ms", done["p50"], 1)
+    note(f"time to the answer, p99{whose}", "ms", done["p99"], 1)
+    note(f"CPU: single send accepted{whose}", "s/10,000", used / done["requests"] * 10_000, 2)
 
 
 def _delivered(rig: Rig, customers: int, amount: Amount, note: Note) -> None:
