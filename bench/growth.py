@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from bench import plots
 from bench.figures import Figure
 from bench.rig import Rig, generator
 from tests.harness import await_true
@@ -204,6 +205,9 @@ def main() -> None:
     points = measure(chosen, amount, given.rounds, settings)
     path = keep(points, amount, given.rounds, settings, given.out)
     print_table(points, f"{given.rounds} rounds; load by {generator()}; kept in {path}")
+    if given.plots:
+        for drawn in plots.draw(given.out, plots.FOLDER):
+            print(f"Drawn: {drawn}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -217,6 +221,7 @@ def _parser() -> argparse.ArgumentParser:
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting: flush_ms=5"
     )
     parser.add_argument("--out", type=Path, default=Path("bench-results"), help="where the JSON is kept")
+    parser.add_argument("--plots", action="store_true", help=f"draw {plots.FOLDER}/*.svg anew, too")
     return parser
 
 
