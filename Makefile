@@ -6,10 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format bench bench-scale lock clean
+.PHONY: help setup demo test check format bench bench-scale bench-growth bench-profile bench-plots lock clean
 
 help: ## list these targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install everything into .venv
 
@@ -44,6 +44,15 @@ bench: $(READY) ## measure this machine: accepted and delivered a second, CPU, m
 
 bench-scale: $(READY) ## measure lists of ten million sendings (ARGS="--rows N --grow")
 	@exec $(BIN)/python -m bench.scale $(ARGS)
+
+bench-growth: $(READY) ## measure 1 to 4 processes, 1 to 1,000 tenants (ARGS="--only tenants")
+	@exec $(BIN)/python -m bench.growth $(ARGS)
+
+bench-profile: $(READY) ## where a message's microseconds go (ARGS="singles", "accepted" or "bulk")
+	@exec $(BIN)/python -m bench.profiles $(ARGS)
+
+bench-plots: $(READY) ## draw docs/performance/*.svg from the newest figures in bench-results
+	@exec $(BIN)/python -m bench.plots $(ARGS)
 
 lock: ## write requirements/*.lock anew from pyproject.toml (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml --group dev -o requirements/dev.lock

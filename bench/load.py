@@ -2,7 +2,8 @@
 
 `python -m bench.load URL KEY SERVICE --connections 64 --seconds 10` keeps that many connections busy, each with one
 request in flight, and prints one JSON line: requests answered, errors, seconds, and percentiles in milliseconds.
-It speaks just enough HTTP/1.1 by itself, because a full client would be the bottleneck.
+KEY may be several with commas between them: requests take them in turn. It speaks just enough HTTP/1.1 by itself,
+because a full client would be the bottleneck.
 """
 
 import argparse
@@ -57,23 +58,24 @@ class Connection(asyncio.Protocol):
 class Load:
     """What is asked, until when, and what came back."""
 
-    def __init__(self, url: str, key: str, service: str, connections: int, seconds: float) -> None:
+    def __init__(self, url: str, keys: str, service: str, connections: int, seconds: float) -> None:
         self.target = urlsplit(url)
         self.connections = connections
         self.deadline = time.perf_counter() + seconds
         self.times: list[float] = []
         self.errors = 0
         self._service = service
-        self._head = (
+        self._heads = [
             f"POST /v1/sms-sendings HTTP/1.1\r\nHost: {self.target.netloc}\r\nx-api-key: {key}\r\n"
             f"content-type: application/json\r\ncontent-length: "
-        )
+            for key in keys.split(",")
+        ]
 
     def request(self, n: int) -> bytes:
         """The n-th request: a number that is not among those the simulated carrier fails."""
         to = f"9055{n % 1_000_000:06d}55"
         body = f'{{"to":"{to}","message":"Your code is {n}","serviceId":"{self._service}"}}'
-        return f"{self._head}{len(body)}\r\n\r\n{body}".encode()
+        return f"{self._heads[n % len(self._heads)]}{len(body)}\r\n\r\n{body}".encode()
 
     def answered(self, accepted: bool, seconds: float) -> None:
         """Count one answer."""
@@ -107,7 +109,7 @@ def main() -> None:
     """Read the arguments, run, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
-    parser.add_argument("key")
+    parser.add_argument("key", help="of a customer, or several with commas between them")
     parser.add_argument("service")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=10)

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import httpx
 
-from bench import usage
+from bench import customers, usage
 from tests.harness import Installation, User, await_true
 
 HERE = Path(__file__).parent
@@ -115,14 +115,22 @@ class Rig:
         self.ulak.credit(CREDIT, user=user)
         return user
 
+    def users(self, n: int) -> list[User]:
+        """So many new customers, each with a key and more credit than can be spent."""
+        return customers.make(self.ulak, [f"customer{next(self._names)}" for _ in range(n)], CREDIT)
+
     # what is put on it
 
     def singles(self, user: User, service: str, seconds: float) -> Answer:
         """Single sends, as many as are answered; every one has to be accepted."""
-        return self.singles_at(self.ulak.url, user.key, service, seconds)
+        return self.singles_of([user], service, seconds)
+
+    def singles_of(self, users: Sequence[User], service: str, seconds: float) -> Answer:
+        """The same, of these customers in turn."""
+        return self.singles_at(self.ulak.url, ",".join(user.key for user in users), service, seconds)
 
     def singles_at(self, url: str, key: str, service: str, seconds: float) -> Answer:
-        """The same, wherever."""
+        """The same, wherever. `key` may be several, with commas between them."""
         if generator() == "wrk":
             command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(HERE / "wrk.lua"), url]
             done = _json_of(command, BENCH_KEY=key, BENCH_SERVICE=service)
@@ -178,6 +186,18 @@ class Rig:
             return bool(answer.json()["data"]["total"] == 0)
 
         await_true(all_ended, "every message ended", DELIVERED_SECONDS_MAX)
+
+    def await_receipts(self, n: int) -> None:
+        """Wait until the carrier, since it last began to count, has had n submits and every receipt acknowledged.
+
+        Ulak acknowledges receipts after their commit, so this tells of any number of customers at once.
+        """
+
+        def all_acknowledged() -> bool:
+            seen = self.carrier.report()
+            return bool(seen["acknowledged"] >= max(n, seen["submits"]))
+
+        await_true(all_acknowledged, f"{n} receipts were acknowledged", DELIVERED_SECONDS_MAX)
 
     # what it has used
 

@@ -35,10 +35,11 @@ def tree(root: int) -> list[int]:
 def of(*roots: int) -> Usage:
     """What these processes and their descendants have used. Memory is proportional: shared pages are shared out."""
     pids = {pid for root in roots for pid in tree(root)}
-    return Usage(sum(map(_cpu, pids)), sum(map(_memory, pids)))
+    return Usage(sum(map(cpu_seconds, pids)), sum(map(_memory, pids)))
 
 
-def _cpu(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """What one process has used so far, without its living children."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -1,11 +1,15 @@
 -- What wrk sends: single sends, each to another number, and at the end one JSON line of what came back.
-local key, service, n = os.getenv("BENCH_KEY"), os.getenv("BENCH_SERVICE"), 0
+-- BENCH_KEY may hold several keys with commas between them: requests take them in turn, evenly.
+local service, n, keys = os.getenv("BENCH_SERVICE"), 0, {}
+for key in string.gmatch(os.getenv("BENCH_KEY"), "[^,]+") do
+  keys[#keys + 1] = key
+end
 
 wrk.method = "POST"
-wrk.headers["x-api-key"] = key
 wrk.headers["content-type"] = "application/json"
 
 function request()
+  wrk.headers["x-api-key"] = keys[n % #keys + 1]
   n = n + 1
   local body = string.format('{"to":"9055%08d","message":"Your code is %06d","serviceId":"%s"}',
                              n % 100000000, n % 1000000, service)
