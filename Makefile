@@ -40,7 +40,7 @@ format: $(READY) ## write the code the way `make check` wants it
 	@$(BIN)/ruff check -q --fix .
 
 bench: $(READY) ## measure this machine: accepted and delivered a second, CPU, memory
-	@exec $(BIN)/python -m bench
+	@exec $(BIN)/python -m bench $(ARGS)
 
 bench-scale: $(READY) ## measure lists of ten million sendings (ARGS="--rows N --grow")
 	@exec $(BIN)/python -m bench.scale $(ARGS)
