@@ -40,6 +40,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, help="how often each is measured")
     parser.add_argument("--only", default="", help="only what has this in its name")
+    parser.add_argument("--but", default="\0", help="all but what has this in its name")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting: api_processes=2"
     )
@@ -50,7 +51,15 @@ def main() -> None:
     if given.rounds:
         scale = scale._replace(rounds=given.rounds)
     settings = dict(pair.split("=", 1) for pair in given.set)
-    figures = measure(scale, given.only, settings)
+    figures = Figures()
+    try:
+        measure(scale, given.only, given.but, settings, figures)
+    finally:  # what was measured before something went wrong, or somebody had enough, is not lost
+        show(figures, scale, settings, given)
+
+
+def show(figures: Figures, scale: Scale, settings: dict[str, str], given: argparse.Namespace) -> None:
+    """Keep the figures as JSON, and print them."""
     document = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"processors": len(os.sched_getaffinity(0)), "kernel": platform.release()},
@@ -66,9 +75,8 @@ def main() -> None:
         print_table(figures, f"{scale.rounds} rounds; load by {generator()}; kept in {path}")
 
 
-def measure(scale: Scale, only: str, settings: dict[str, Any]) -> Figures:
+def measure(scale: Scale, only: str, but: str, settings: dict[str, Any], figures: Figures) -> None:
     """Every scenario in every round, with a bar that tells how far it is."""
-    figures = Figures()
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True)) as progress, Rig(**settings) as rig:
         scenarios = Scenarios(rig, scale, figures)
@@ -81,14 +89,13 @@ def measure(scale: Scale, only: str, settings: dict[str, Any]) -> Figures:
             ("memory after many messages", scenarios.fill),
             ("an export", lambda: exported(scale, figures)),
         ]
-        chosen = [(name, run) for name, run in steps if only in name]
+        chosen = [(name, run) for name, run in steps if only in name and but not in name]
         bar = progress.add_task("starting", total=len(chosen))
         scenarios.prepare()
         for name, run in chosen:
             progress.update(bar, description=name)
             run()
             progress.advance(bar)
-    return figures
 
 
 def exported(scale: Scale, figures: Figures) -> None:

@@ -216,7 +216,7 @@ def generator() -> str:
 
 
 def _python(module: str, *arguments: str, **options: float) -> list[str]:
-    named = [f"--{name}={value:g}" for name, value in options.items()]
+    named = [f"--{name}={value}" for name, value in options.items()]
     return [sys.executable, "-m", module, *arguments, *named]
 
 

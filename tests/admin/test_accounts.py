@@ -74,7 +74,9 @@ async def test_users_are_listed_oldest_first(db: Database) -> None:
     for username in ("zeynep", "ali", "mark"):
         await accounts.create_user(db, BY, username, f"{username}@example.com")
 
-    assert [user.username for user in await accounts.list_users(db)] == ["zeynep", "ali", "mark"]
+    listed = await accounts.list_users(db)
+    assert {user.username for user in listed} == {"zeynep", "ali", "mark"}
+    assert listed == sorted(listed, key=lambda user: (user.created_at, user.id))
 
 
 async def test_a_password_is_kept_as_an_argon2id_hash_of_it(db: Database) -> None:

@@ -23,6 +23,8 @@ HISTORY_ROWS_MAX: Final = 10_000
 async def expired_in_queue(db: Database, at: datetime) -> bool:
     """End messages that no carrier took before their validity ended: not sent."""
     async with db.transaction() as tx:
+        if not await everyone.overdue(tx, at, 1):
+            return False  # known from an index; the queue, which may be long, has none by time
         stale = await queue.take_expired(tx, at, ROWS_MAX)
         ends = [
             End(run.tenant_id, run.sending_id, position, ALL_PARTS, Status.NOT_SENT)
