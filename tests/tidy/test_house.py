@@ -25,7 +25,7 @@ SIBLINGS = {
         ("listing", "search"),
         ("listing", "sendings"),
         ("search", "sendings"),
-        ("messages", "sendings"),
+        ("message_pages", "sendings"),
         ("organizations", "users"),
     },
     "flow": {
