@@ -38,7 +38,7 @@ async def user(world: World, name: str) -> Context:
     """A user with credit."""
     made = await accounts.create_user(world.db, BY, name, f"{name}@example.com", None)
     who = Context(made.id)
-    await world._fund(who, 10**9)
+    await world.fund(who, 10**9)
     return who
 
 
@@ -46,7 +46,7 @@ async def member(world: World, who: Context, name: str) -> Context:
     """The same user as a member of the organization."""
     made = await groups.add_member(world.db, BY, ORG, name, ())
     there = Context(who.user_id, made.organization.id)
-    await world._fund(there, 10**9)
+    await world.fund(there, 10**9)
     return there
 
 

@@ -29,7 +29,7 @@ async def exported(db: Database, of: int) -> list[Chunk]:
     user = await create_user(db, "test", "mark", "mark@example.com", None)
     async with inhabited(db) as world:
         who = Context(user.id)
-        await world._fund(who, 10**12)
+        await world.fund(who, 10**12)
         await world.send(who, await world.service(), to=of, text="👩" * 160)
         export = await open_(db, "mark", None, Wanted())
         async with aclosing(chunks(export, Dialect())) as its:
@@ -54,7 +54,7 @@ async def test_whoever_stops_reading_leaves_nothing_open(db: Database) -> None:
     user = await create_user(db, "test", "mark", "mark@example.com", None)
     async with inhabited(db) as world:
         who = Context(user.id)
-        await world._fund(who, 10**12)
+        await world.fund(who, 10**12)
         await world.send(who, await world.service(), to=10)
         export = await open_(db, "mark", None, Wanted())
 

@@ -19,7 +19,7 @@ from ulak.flow.unsure import Unsure
 from ulak.rules.route import Hop
 from ulak.rules.status import Status
 from ulak.rules.tenancy import Context
-from ulak.store import carriers, credits, messages, routes, sendings
+from ulak.store import carriers, credits, message_pages, routes, sendings
 from ulak.store.idempotency import Name
 from ulak.store.messages import Key
 from ulak.store.receipts import Receipt
@@ -191,7 +191,7 @@ class World:
         """The status of each message, in order."""
         of = await self.sending(who, sending)
         async with self.db.reading() as tx:
-            rows, _ = await messages.page(
+            rows, _ = await message_pages.page(
                 tx, who.tenant_id, of, status=None, search="", offset=0, limit=100_000
             )
         return [row.status for row in rows]

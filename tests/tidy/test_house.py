@@ -24,8 +24,9 @@ SIBLINGS = {
         ("keys", "users"),
         ("listing", "search"),
         ("listing", "sendings"),
+        ("search", "blocks"),
         ("search", "sendings"),
-        ("messages", "sendings"),
+        ("message_pages", "sendings"),
         ("organizations", "users"),
     },
     "flow": {

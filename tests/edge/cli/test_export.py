@@ -53,7 +53,7 @@ def send(dsn: str, username: str, texts: list[str] | str, to: int = 0) -> UUID:
             assert service
             async with inhabited(db) as world:
                 who = Context(user_id)
-                await world._fund(who, 10**12)
+                await world.fund(who, 10**12)
                 numbers = [f"9055{n:08d}" for n in range(to or len(texts))]
                 return (await world.accept(Request(who, service.id, numbers, texts, "api"))).sending_id
         finally:

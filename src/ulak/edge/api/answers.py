@@ -7,7 +7,7 @@ import msgspec
 
 from ulak.edge.api.queries import Page
 from ulak.rules import ids, money, phone
-from ulak.store.messages import Message
+from ulak.store.message_pages import Message
 from ulak.store.organizations import Member
 from ulak.store.sendings import Sending
 from ulak.store.users import User

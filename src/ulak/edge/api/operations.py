@@ -18,7 +18,7 @@ from ulak.flow.accept import Acceptance, Request
 from ulak.flow.directory import Directory
 from ulak.rules import money
 from ulak.rules.refusal import Code, Fault, Refused
-from ulak.store import credits, listing, messages, sendings, volumes
+from ulak.store import credits, listing, message_pages, sendings, volumes
 from ulak.store.idempotency import Name
 
 KEY_LENGTH_MAX = 255
@@ -126,7 +126,7 @@ class Operations:
             sending = await sendings.find(tx, call.who.tenant_id, sending_id)
             if sending is None:
                 raise _no_sending(call.request.path_params["id"])
-            rows, total = await messages.page(
+            rows, total = await message_pages.page(
                 tx,
                 call.who.tenant_id,
                 sending,
