@@ -14,7 +14,7 @@ from ulak.base.db import Database, write
 from ulak.flow import searchable
 from ulak.rules import ids, stretches
 from ulak.rules.text import fold
-from ulak.store import listing, sendings
+from ulak.store import blocks, listing, sendings
 from ulak.store.listing import Filter
 from ulak.store.sendings import NewSending
 
@@ -135,6 +135,9 @@ async def test_every_page_is_what_counting_by_hand_finds(
     own = [row for row in rows if row.tenant_id == tenant]
     late = [new(tenant, dice.choice(EDGES), "api", dice.choice(TEXTS)) for _ in range(10)]
     monkeypatch.setattr(searchable, "ROWS_MAX", 25)
+    monkeypatch.setattr(
+        blocks, "SIGNED_MIN", dice.choice([0, 20])
+    )  # so that small blocks have signatures too
 
     for round_ in range(400):
         if (

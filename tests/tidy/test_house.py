@@ -24,6 +24,7 @@ SIBLINGS = {
         ("keys", "users"),
         ("listing", "search"),
         ("listing", "sendings"),
+        ("search", "blocks"),
         ("search", "sendings"),
         ("message_pages", "sendings"),
         ("organizations", "users"),

@@ -20,6 +20,8 @@ TENANT_TABLES = [
     "volumes",
     "idempotency",
     "tallies",
+    "search_blocks",
+    "search_days",
 ]
 
 #: Statements on carrier tables may reach a tenant's row only through tenant_id; these sweep a whole table.

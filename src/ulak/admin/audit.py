@@ -1,8 +1,8 @@
 """The audit of the books: everything that is written down twice is compared.
 
 Balances against transfers, counters and totals against messages, charges and refunds against the ledger, pending
-messages against the queue, all in one snapshot, so that it may run beside a busy server. Reads everything and
-changes nothing.
+messages against the queue, what is searched against what was sent, all in one snapshot, so that it may run beside a
+busy server. Reads everything and changes nothing.
 """
 
 from collections.abc import AsyncIterator
@@ -12,6 +12,9 @@ from ulak.base.db import Database
 from ulak.store import everyone
 
 DIFFERENCES_SHOWN_MAX: Final = 10
+SIGNATURES: Final = "every signature of gathered texts is theirs"
+#: What is proved, in order.
+TITLES: Final = (*(title for title, _, _ in everyone.PROOFS), SIGNATURES)
 
 
 class Proof(NamedTuple):
@@ -30,3 +33,4 @@ async def prove(db: Database) -> AsyncIterator[Proof]:
             yield Proof(title, looked_at, differences)
             if differences:
                 return
+        yield Proof(SIGNATURES, *await everyone.prove_signatures(tx, DIFFERENCES_SHOWN_MAX))

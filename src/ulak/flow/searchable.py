@@ -1,4 +1,4 @@
-"""Making texts searchable: the courier gathers what was accepted into blocks (`store.search`), a little at a time.
+"""Making texts searchable: the courier gathers what was accepted into blocks (`store.blocks`), a little at a time.
 
 Nothing waits for it: what is not gathered yet is searched too, only slower. It keeps a minute's distance from now,
 because a sending becomes visible somewhat later than the time of its id; one that comes later still makes its day
@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from ulak.base.db import Database
-from ulak.store import everyone, listing, search
+from ulak.store import blocks, everyone, listing
 
 DISTANCE: Final = timedelta(seconds=60)
 #: A day that is not over waits until so much has come together.
@@ -38,10 +38,10 @@ async def gather_day(db: Database, tenant_id: UUID, day: datetime, until: dateti
     """Gather one day of a tenant up to a moment, or some `ROWS_MAX` of it; returns how many."""
     until = min(until, day + timedelta(days=1))
     async with db.transaction() as tx:
-        n, since = await search.take(tx, tenant_id, day)
-        if n != await search.before(tx, tenant_id, day, since):  # one came late
-            await search.forget(tx, tenant_id, day)
+        n, since = await blocks.take(tx, tenant_id, day)
+        if n != await blocks.before(tx, tenant_id, day, since):  # one came late
+            await blocks.forget(tx, tenant_id, day)
             since = day
         if since >= until:
             return 0
-        return await search.gather(tx, tenant_id, day, since, until, ROWS_MAX)
+        return await blocks.gather(tx, tenant_id, day, since, until, ROWS_MAX)

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from ulak.base.db import Tx
+from ulak.rules.signature import signature
 
 OVERDUE: Final = """
 SELECT tenant_id, id FROM sendings WHERE completed_at IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2"""
@@ -210,3 +211,21 @@ PROOFS: Final = (
 async def prove(tx: Tx, count: str, search: str, rows_max: int) -> tuple[int, list[Difference]]:
     """How many things one of the `PROOFS` looked at, and the first differences it found."""
     return await tx.fetchval(count), [Difference(*row) for row in await tx.fetch(search, rows_max)]
+
+
+SIGNED: Final = "SELECT tenant_id, first_id, signature, texts FROM search_blocks WHERE signature IS NOT NULL"
+
+
+async def prove_signatures(tx: Tx, rows_max: int) -> tuple[int, list[Difference]]:
+    """Compare the signatures of blocks to those of their texts, which only Python can make: how many there are, and the
+    first differences. A bit that is missing keeps a search from finding what is there."""
+    looked_at = 0
+    differences: list[Difference] = []
+    async for tenant_id, first_id, written, texts in tx.cursor(SIGNED, prefetch=100):
+        looked_at += 1
+        has, needs = (int.from_bytes(its, "big") for its in (written.bytes, signature(texts)))
+        if has != needs and len(differences) < rows_max:
+            told = f"{has.bit_count()} bits, {(needs & ~has).bit_count()} missing"
+            its = Difference("signature", tenant_id, str(first_id), told, f"{needs.bit_count()} bits")
+            differences.append(its)
+    return looked_at, differences
