@@ -13,13 +13,10 @@ from ulak.flow import searchable
 from ulak.flow.accept import now
 from ulak.rules.status import Status
 from ulak.store import blocks
-from ulak.store.everyone import PROOFS
 
 pytestmark = pytest.mark.slow
 
 __all__ = ["world"]  # the fixture
-
-N_PROOFS = len(PROOFS) + 1  # that of signatures
 
 
 async def proofs(db: Database) -> list[audit.Proof]:
@@ -28,7 +25,7 @@ async def proofs(db: Database) -> list[audit.Proof]:
 
 async def assert_clean(db: Database) -> None:
     found = await proofs(db)
-    assert len(found) == N_PROOFS
+    assert len(found) == len(audit.TITLES)
     assert [difference for proof in found for difference in proof.differences] == []
 
 
@@ -56,7 +53,7 @@ async def live(world: World, price: int = USD) -> None:
 
 async def test_books_of_nobody_are_right(db: Database) -> None:
     await assert_clean(db)
-    assert [proof.looked_at for proof in await proofs(db)] == [0] * N_PROOFS
+    assert [proof.looked_at for proof in await proofs(db)] == [0] * len(audit.TITLES)
 
 
 async def test_books_of_a_working_house_are_right(world: World) -> None:

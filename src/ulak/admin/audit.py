@@ -13,6 +13,8 @@ from ulak.store import everyone
 
 DIFFERENCES_SHOWN_MAX: Final = 10
 SIGNATURES: Final = "every signature of gathered texts is theirs"
+#: What is proved, in order.
+TITLES: Final = (*(title for title, _, _ in everyone.PROOFS), SIGNATURES)
 
 
 class Proof(NamedTuple):

@@ -7,6 +7,7 @@ import pytest
 
 from tests.edge.cli.conftest import CommandLine
 from tests.flow.conftest import inhabited
+from ulak.admin import audit
 from ulak.base.db import Database
 from ulak.rules.status import Status
 
@@ -52,9 +53,9 @@ def test_it_says_what_it_looked_at(cli: CommandLine, dsn: str) -> None:
     found = cli("audit")
 
     assert found["clean"] is True
-    assert len(found["proofs"]) == 9
+    assert len(found["proofs"]) == len(audit.TITLES)
     assert all(proof["differences"] == [] for proof in found["proofs"])
-    assert all(proof["lookedAt"] > 0 for proof in found["proofs"][:-1])  # no text is gathered within a minute
+    assert all(proof["lookedAt"] > 0 for proof in found["proofs"][:-2])  # no text is gathered within a minute
     for proof in found["proofs"]:
         assert proof["proof"] in cli.text("audit")
 
