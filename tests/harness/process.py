@@ -19,6 +19,12 @@ READY_SECONDS = 60
 STOP_SECONDS = 30
 
 
+def heed_ctrl_c() -> None:
+    """For `preexec_fn`: as in a terminal. A shell that started the tests in the background made everything below it
+    deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Process:
     """A running `ulak …` that printed `{"ready": true, …}`; `ready` holds that line."""
 

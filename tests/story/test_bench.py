@@ -40,4 +40,5 @@ def test_the_tiny_bench_measures_everything() -> None:
     } <= set(measured)
     for figure in measured.values():
         assert len(figure["values"]) in (1, document["scale"]["rounds"])
-    assert all(figure["middle"] > 0 for figure in measured.values() if figure["unit"] in ("/s", "ms", "MiB"))
+    nothing = [what for what, figure in measured.items() if figure["middle"] <= 0 and "growth" not in what]
+    assert set(nothing) <= {"… CPU of a recipient, accepted only"}  # less than the clock's tick

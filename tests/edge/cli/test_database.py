@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from tests.edge.cli.conftest import CommandLine
-from tests.harness.process import ULAK
+from tests.harness.process import ULAK, heed_ctrl_c
 from ulak.base.db import Database
 from ulak.base.migrate import migrate
 from ulak.edge.cli.session import TRIES_MAX, with_database
@@ -194,11 +194,6 @@ def test_for_debugging_a_refusal_keeps_its_traceback(
 
 BLOCKED: Final = """
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
-
-
-def heed_ctrl_c() -> None:
-    """As in a terminal: a shell that started the tests in the background made everything below it deaf to it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 async def stopped_by(number: signal.Signals, db: Database, dsn: str) -> tuple[int, str, str]:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.edge.cli.conftest import CommandLine
 from tests.flow.conftest import inhabited
-from tests.harness.process import ULAK
+from tests.harness.process import ULAK, heed_ctrl_c
 from ulak.base.db import Database
 from ulak.edge.export import COLUMNS
 from ulak.flow.accept import Request
@@ -244,6 +244,7 @@ def start(dsn: str, *words: str, **streams: Any) -> "subprocess.Popen[bytes]":
         [ULAK, "message", "export", "--user=mark", *words],
         env=environment | {"ULAK_DATABASE_URL": dsn},
         stdin=subprocess.DEVNULL,
+        preexec_fn=heed_ctrl_c,
         **streams,
     )
 
