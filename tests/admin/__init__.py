@@ -13,9 +13,10 @@ import asyncpg
 
 from ulak.admin import accounts, carriers, catalogue, groups
 from ulak.base.db import Database
+from ulak.rules.actor import Actor
 
 USD: Final = 1_000_000
-BY: Final = "cli:tests"
+BY: Final = Actor("cli:tests")
 ORG: Final = "Main Organization"
 SERVICE: Final = "BobSMS"
 

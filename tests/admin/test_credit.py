@@ -63,9 +63,9 @@ async def test_each_movement_is_one_transfer_with_who_and_why(house: Database) -
     await credit.take(house, BY, 10, *SHARE, "typed twice")
 
     assert await transfers(house) == [
-        ("topup", 100, BY, "invoice 17"),
-        ("handout", 60, BY, None),
-        ("correction", 10, BY, "typed twice"),
+        ("topup", 100, BY.name, "invoice 17"),
+        ("handout", 60, BY.name, None),
+        ("correction", 10, BY.name, "typed twice"),
     ]
     assert (await actions(house))[-3:] == ["credit.topup", "credit.handout", "credit.correction"]
 

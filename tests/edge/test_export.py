@@ -12,6 +12,7 @@ from ulak.admin.accounts import create_user
 from ulak.admin.export import PIECE_MESSAGES_MAX, Wanted, open_
 from ulak.base.db import Database
 from ulak.edge.export import Chunk, chunks, time
+from ulak.rules.actor import Actor
 from ulak.rules.csv import Dialect
 from ulak.rules.tenancy import Context
 
@@ -26,7 +27,7 @@ def test_times_are_written_as_the_api_writes_them(at: datetime) -> None:
 
 async def exported(db: Database, of: int) -> list[Chunk]:
     """The chunks of an export of so many messages with the largest texts there are."""
-    user = await create_user(db, "test", "mark", "mark@example.com", None)
+    user = await create_user(db, Actor("test"), "mark", "mark@example.com", None)
     async with inhabited(db) as world:
         who = Context(user.id)
         await world.fund(who, 10**12)
@@ -51,7 +52,7 @@ async def test_chunks_are_bounded_however_many_messages_there_are(db: Database) 
 
 
 async def test_whoever_stops_reading_leaves_nothing_open(db: Database) -> None:
-    user = await create_user(db, "test", "mark", "mark@example.com", None)
+    user = await create_user(db, Actor("test"), "mark", "mark@example.com", None)
     async with inhabited(db) as world:
         who = Context(user.id)
         await world.fund(who, 10**12)

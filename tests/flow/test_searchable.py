@@ -9,6 +9,7 @@ from tests.flow.conftest import USD, World
 from ulak.admin import accounts
 from ulak.flow import searchable
 from ulak.flow.accept import now
+from ulak.rules.actor import Actor
 from ulak.rules.stretches import EPOCH
 from ulak.rules.tenancy import Context
 from ulak.store import credits
@@ -16,7 +17,7 @@ from ulak.store import credits
 
 async def customer(world: World, name: str = "mark") -> Context:
     """Somebody whom the directory knows: of others nothing is gathered."""
-    who = Context((await accounts.create_user(world.db, "test", name, f"{name}@example.com")).id)
+    who = Context((await accounts.create_user(world.db, Actor("test"), name, f"{name}@example.com")).id)
     async with world.db.transaction() as tx:
         await credits.ensure(tx, who.tenant_id, who.owner_id)
         await credits.move(

@@ -10,6 +10,7 @@ from uuid import UUID
 from ulak.admin import lookup
 from ulak.base.db import Database
 from ulak.rules import ids
+from ulak.rules.actor import Actor
 from ulak.rules.refusal import Code, Refused
 from ulak.store import audit_log, credits, keys, notices, users
 
@@ -29,7 +30,7 @@ class NewKey(NamedTuple):
 
 
 async def create_user(
-    db: Database, actor: str, username: str, email: str, password: str | None = None
+    db: Database, actor: Actor, username: str, email: str, password: str | None = None
 ) -> users.User:
     """A new user, with an empty credit of their own."""
     if not USERNAME.fullmatch(username):
@@ -66,7 +67,7 @@ async def list_users(db: Database) -> list[users.User]:
 
 
 async def set_user_state(
-    db: Database, actor: str, username: str, state: Literal["active", "disabled"]
+    db: Database, actor: Actor, username: str, state: Literal["active", "disabled"]
 ) -> users.User:
     """Let a user in, or shut them out: their keys stop working at once."""
     async with db.transaction() as tx:
@@ -78,7 +79,7 @@ async def set_user_state(
 
 
 async def create_key(
-    db: Database, actor: str, username: str, name: str = "", allow_ips: tuple[str, ...] = ()
+    db: Database, actor: Actor, username: str, name: str = "", allow_ips: tuple[str, ...] = ()
 ) -> NewKey:
     """A new key of a user, usable from these addresses only, or from anywhere."""
     if len(name) > KEY_NAME_LENGTH_MAX or not name.isprintable():
@@ -112,7 +113,7 @@ def _network(text: str) -> keys.Network:
         ) from None
 
 
-async def revoke_key(db: Database, actor: str, key_id: UUID) -> keys.ApiKey:
+async def revoke_key(db: Database, actor: Actor, key_id: UUID) -> keys.ApiKey:
     """End a key for good."""
     async with db.transaction() as tx:
         key = await keys.revoke(tx, key_id)

@@ -10,6 +10,7 @@ from ulak.admin.terms import given, within
 from ulak.admin.terms import name as checked_name
 from ulak.base.db import Database
 from ulak.rules import network, outcome, segments, sender
+from ulak.rules.actor import Actor
 from ulak.rules.refusal import Code, Refused
 from ulak.store import audit_log, carriers, links, notices, routes, senders
 
@@ -19,7 +20,7 @@ THROUGHPUT_MAX: Final = 1_000_000
 SECRET: Final = frozenset({"password"})
 
 
-async def create(db: Database, actor: str, name: str, **settings: Any) -> carriers.Carrier:
+async def create(db: Database, actor: Actor, name: str, **settings: Any) -> carriers.Carrier:
     """A new carrier with these `carriers.Settings`; its connections are made within a second or two."""
     its = carriers.Settings(**given(settings))
     _check(its)
@@ -34,7 +35,7 @@ async def create(db: Database, actor: str, name: str, **settings: Any) -> carrie
     return carrier
 
 
-async def change(db: Database, actor: str, name: str, **changes: Any) -> carriers.Carrier:
+async def change(db: Database, actor: Actor, name: str, **changes: Any) -> carriers.Carrier:
     """Change those of the `carriers.Settings` that are given and not None."""
     changed = given(changes)
     async with db.transaction() as tx:
@@ -143,7 +144,7 @@ async def style(db: Database, *, carrier: str | None, service: str | None) -> se
 # sender headers that carriers have registered
 
 
-async def approve(db: Database, actor: str, header: str, *, carrier: str) -> str:
+async def approve(db: Database, actor: Actor, header: str, *, carrier: str) -> str:
     """Write down that a carrier has registered this sender header; returns it in its one form."""
     parsed = sender.parse_header(header)
     async with db.transaction() as tx:
@@ -154,7 +155,7 @@ async def approve(db: Database, actor: str, header: str, *, carrier: str) -> str
     return parsed
 
 
-async def withdraw(db: Database, actor: str, header: str, *, carrier: str) -> str:
+async def withdraw(db: Database, actor: Actor, header: str, *, carrier: str) -> str:
     """Take back that a carrier has registered this sender header."""
     parsed = sender.parse_header(header)
     async with db.transaction() as tx:

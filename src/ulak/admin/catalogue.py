@@ -9,6 +9,7 @@ from ulak.admin.terms import given, within
 from ulak.admin.terms import name as checked_name
 from ulak.base.db import Database, Tx
 from ulak.rules import ids, money, route, sender
+from ulak.rules.actor import Actor
 from ulak.rules.refusal import Code, Refused
 from ulak.store import audit_log, carriers, notices, organizations, routes, senders, services, users
 
@@ -29,7 +30,7 @@ class Offer:
 
 async def create_service(
     db: Database,
-    actor: str,
+    actor: Actor,
     name: str,
     *,
     installation_currency: str,
@@ -113,7 +114,7 @@ async def _offers(tx: Tx, found: Sequence[services.Service]) -> list[Offer]:
 
 
 async def set_service(
-    db: Database, actor: str, name: str, *, route: Sequence[str] | None = None, **changes: Any
+    db: Database, actor: Actor, name: str, *, route: Sequence[str] | None = None, **changes: Any
 ) -> Offer:
     """Change what is given and not None: the route, whole, and any of `services.Settings`.
 
@@ -157,7 +158,7 @@ class Header:
 
 
 async def set_sender(
-    db: Database, actor: str, header: str, *, service: str, username: str | None, org: str | None
+    db: Database, actor: Actor, header: str, *, service: str, username: str | None, org: str | None
 ) -> Header:
     """A customer's own sender header with a service, over the service's default."""
     parsed = sender.parse_header(header)
@@ -171,7 +172,7 @@ async def set_sender(
 
 
 async def remove_sender(
-    db: Database, actor: str, *, service: str, username: str | None, org: str | None
+    db: Database, actor: Actor, *, service: str, username: str | None, org: str | None
 ) -> str:
     """Take a customer's own header with a service away; returns what it was."""
     async with db.transaction() as tx:

@@ -5,6 +5,7 @@ from typing import Final, Literal
 from ulak.admin import lookup
 from ulak.base.db import Database
 from ulak.rules import money
+from ulak.rules.actor import Actor
 from ulak.rules.refusal import Code, Refused
 from ulak.store import audit_log, credits
 
@@ -12,14 +13,14 @@ NOTE_LENGTH_MAX: Final = 500
 
 
 async def add(
-    db: Database, actor: str, amount: int, username: str | None, org: str | None, note: str | None = None
+    db: Database, actor: Actor, amount: int, username: str | None, org: str | None, note: str | None = None
 ) -> int:
     """Top a credit up; returns what it holds now."""
     return await _fund(db, actor, "topup", amount, username, org, note)
 
 
 async def take(
-    db: Database, actor: str, amount: int, username: str | None, org: str | None, note: str | None = None
+    db: Database, actor: Actor, amount: int, username: str | None, org: str | None, note: str | None = None
 ) -> int:
     """Correct a credit downward, never below zero; returns what it holds now."""
     return await _fund(db, actor, "correction", amount, username, org, note)
@@ -27,7 +28,7 @@ async def take(
 
 async def _fund(
     db: Database,
-    actor: str,
+    actor: Actor,
     kind: Literal["topup", "correction"],
     amount: int,
     username: str | None,
@@ -50,7 +51,7 @@ async def _fund(
             debit=credits.FUNDING if up else owner_id,
             credit=owner_id if up else credits.FUNDING,
             amount=amount,
-            actor=actor,
+            actor=actor.name,
             note=note,
         )
         await audit_log.add(tx, actor, f"credit.{kind}", str(customer), amount=money.fixed(amount), note=note)
@@ -62,14 +63,14 @@ def _check(amount: int) -> None:
         raise Refused(Code.INVALID_VALUE, "The amount must be above 0.")
 
 
-async def transfer(db: Database, actor: str, amount: int, org: str, username: str) -> tuple[int, int]:
+async def transfer(db: Database, actor: Actor, amount: int, org: str, username: str) -> tuple[int, int]:
     """From an organization's pool to a member; returns what the member and the pool hold now."""
     _check(amount)
     async with db.transaction() as tx:
         customer = await lookup.customer(tx, username, org, keep=True)
         pool, member = customer.account
         await credits.move(
-            tx, tenant_id=pool, kind="handout", debit=pool, credit=member, amount=amount, actor=actor
+            tx, tenant_id=pool, kind="handout", debit=pool, credit=member, amount=amount, actor=actor.name
         )
         await audit_log.add(tx, actor, "credit.handout", str(customer), amount=money.fixed(amount))
         return await credits.balance(tx, pool, member), await credits.balance(tx, pool, pool)

@@ -6,6 +6,7 @@ from typing import Final, Literal, NamedTuple
 from ulak.admin import lookup
 from ulak.base.db import Database, Tx
 from ulak.rules import ids, money
+from ulak.rules.actor import Actor
 from ulak.rules.permission import DEFAULT, Permission
 from ulak.rules.refusal import Code, Refused
 from ulak.store import audit_log, credits, notices, organizations, users
@@ -21,7 +22,7 @@ class Membership(NamedTuple):
     permissions: tuple[Permission, ...]
 
 
-async def create(db: Database, actor: str, name: str) -> organizations.Organization:
+async def create(db: Database, actor: Actor, name: str) -> organizations.Organization:
     """A new organization, with an empty pool."""
     if not name.strip() or len(name) > NAME_LENGTH_MAX or not name.isprintable():
         raise Refused(
@@ -43,7 +44,7 @@ async def list_all(db: Database) -> list[organizations.Organization]:
 
 
 async def set_state(
-    db: Database, actor: str, org: str, state: Literal["active", "inactive"]
+    db: Database, actor: Actor, org: str, state: Literal["active", "inactive"]
 ) -> organizations.Organization:
     """Open an organization, or close it: nobody acts for it until it is open again."""
     async with db.transaction() as tx:
@@ -55,7 +56,7 @@ async def set_state(
 
 
 async def add_member(
-    db: Database, actor: str, org: str, username: str, permissions: Sequence[str] = ()
+    db: Database, actor: Actor, org: str, username: str, permissions: Sequence[str] = ()
 ) -> Membership:
     """Make a user a member, or give a member these permissions instead of those they had."""
     granted = tuple(_permission(name) for name in permissions) or DEFAULT
@@ -79,7 +80,7 @@ def _permission(name: str) -> Permission:
         ) from None
 
 
-async def remove_member(db: Database, actor: str, org: str, username: str) -> int:
+async def remove_member(db: Database, actor: Actor, org: str, username: str) -> int:
     """End a membership. What is left of the member's credit goes back to the pool; returns how much that was."""
     async with db.transaction() as tx:
         organization, user = await lookup.organization(tx, org), await lookup.user(tx, username)
@@ -94,7 +95,7 @@ async def remove_member(db: Database, actor: str, org: str, username: str) -> in
 
 
 async def _back_to_pool(
-    tx: Tx, actor: str, organization: organizations.Organization, user: users.User
+    tx: Tx, actor: Actor, organization: organizations.Organization, user: users.User
 ) -> int:
     left = await credits.balance(tx, organization.id, user.id)
     if left:
@@ -105,7 +106,7 @@ async def _back_to_pool(
             debit=user.id,
             credit=organization.id,
             amount=left,
-            actor=actor,
+            actor=actor.name,
             note=f"{user.username} left",
         )
     return left

@@ -7,6 +7,7 @@ from uuid import UUID
 from ulak.admin import lookup
 from ulak.base.db import Database
 from ulak.rules import ids, price
+from ulak.rules.actor import Actor
 from ulak.rules.refusal import Code, Refused
 from ulak.store import audit_log, notices, organizations, prices, services, users, volumes
 
@@ -24,7 +25,7 @@ class Listed(NamedTuple):
 
 async def add(
     db: Database,
-    actor: str,
+    actor: Actor,
     *,
     service: str,
     username: str | None = None,
@@ -67,7 +68,7 @@ def _kept(at: datetime) -> int:
     return round(at.timestamp() * 1000)
 
 
-async def remove(db: Database, actor: str, rule_id: UUID) -> prices.PriceRule:
+async def remove(db: Database, actor: Actor, rule_id: UUID) -> prices.PriceRule:
     """Take a rule away; the audit log remembers it."""
     async with db.transaction() as tx:
         rule = await prices.remove(tx, rule_id)

@@ -2,11 +2,13 @@
 
 A refusal is a value with a code, not a crash: somebody asked for something that cannot be done, and the answer
 says which and why in a sentence that tells what to do. Rooms above raise `Refused`; only the edge knows how a
-code looks over HTTP (`edge/problem.py`) or on a terminal. Outages and bugs are never refusals.
+code looks over HTTP (`edge/problem.py`) or on a terminal. Outages and bugs are never refusals. A message that the panel
+shows and that has values in it is made with `said`, so that it can be translated.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Code(StrEnum):
@@ -35,6 +37,20 @@ class Code(StrEnum):
     ALREADY_EXISTS = "already_exists"
     INVALID_VALUE = "invalid_value"
     NOT_ALLOWED = "not_allowed"
+
+
+class Sentence(str):
+    """A sentence with values in it, which can be put together again in another language."""
+
+    template: str
+    values: dict[str, Any]
+
+
+def said(template: str, **values: Any) -> Sentence:
+    """`template.format(**values)`, still knowing what it was made of, for whoever translates it."""
+    sentence = Sentence(template.format(**values))
+    sentence.template, sentence.values = template, values
+    return sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from ulak.base.config import Config, ConfigError
 from ulak.base.db import COLLISION, UNREACHABLE, Database
 from ulak.base.embedded import Embedded, EmbeddedError
 from ulak.base.migrate import migrate, pending
+from ulak.rules.actor import Actor
 from ulak.rules.refusal import Code, Refused
 
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON value.")]
@@ -55,14 +56,14 @@ def config() -> Config:
         fail(str(error))
 
 
-def actor() -> str:
+def actor() -> Actor:
     """Who stands in the audit log for this command: "cli:" and the user of the operating system."""
     import pwd
 
     try:
-        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+        return Actor(f"cli:{pwd.getpwuid(os.getuid()).pw_name}")
     except KeyError:  # a container may run as a number without a name
-        return f"cli:{os.getuid()}"
+        return Actor(f"cli:{os.getuid()}")
 
 
 def fail(sentence: str) -> NoReturn:

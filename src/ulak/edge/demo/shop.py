@@ -7,9 +7,10 @@ from uuid import UUID
 from ulak.admin import accounts, carriers, catalogue, credit, groups
 from ulak.admin.audit import prove
 from ulak.base.db import Database
+from ulak.rules.actor import Actor
 from ulak.rules.money import MICRO
 
-ACTOR: Final = "demo"
+ACTOR: Final = Actor("demo")
 USERNAME: Final = "mark"
 ORGANIZATION: Final = "Main Organization"
 SERVICE: Final = "BobSMS"
