@@ -34,6 +34,7 @@ CREATE TABLE sessions (
     operator_id  uuid REFERENCES operators,               -- with user_id: an operator who looks at what the user sees
     address      text,
     agent        text NOT NULL DEFAULT '',                 -- the browser, as it calls itself
+    awaits_code  boolean NOT NULL DEFAULT false,           -- the password was right, the second factor is to come
     created_at   timestamptz(3) NOT NULL DEFAULT now(),
     seen_at      timestamptz(3) NOT NULL DEFAULT now(),
     expires_at   timestamptz(3) NOT NULL,
