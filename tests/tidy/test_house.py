@@ -31,6 +31,7 @@ SIBLINGS = {
     },
     "flow": {
         ("accept", "directory"),
+        ("offers", "directory"),
         ("directory", "ways"),
         ("dispatch", "fallback"),
         ("dispatch", "unsure"),

@@ -24,6 +24,8 @@ class Config:
     host, port              where the HTTP server listens; port 0 takes a free one
     base_path               under which the Customer API stands
     currency                the one currency of this installation, ISO 4217
+    timezone                in which the panel shows times, like Europe/Istanbul
+    secure_cookies          on: the panel's cookies go over https only, except on this machine; off: over http too
     log_level               debug, info, warning or error
     log_format              console or json
     rate_per_second         requests a second for each key, 0: no limit
@@ -53,6 +55,8 @@ class Config:
     port: int = 8000
     base_path: str = "/v1"
     currency: str = "USD"
+    timezone: str = "UTC"
+    secure_cookies: str = "on"
     log_level: str = "info"
     log_format: str = "console"
     rate_per_second: int = 0
@@ -105,6 +109,10 @@ class Config:
             raise ConfigError("ULAK_BASE_PATH must look like /v1: segments that each begin with a slash.")
         if not re.fullmatch(r"[A-Z]{3}", self.currency):
             raise ConfigError("ULAK_CURRENCY must be three capital letters, like USD.")
+        if self.secure_cookies not in {"on", "off"}:
+            raise ConfigError("ULAK_SECURE_COOKIES must be on or off.")
+        if not _is_zone(self.timezone):
+            raise ConfigError("ULAK_TIMEZONE must be a time zone like UTC or Europe/Istanbul.")
         if self.log_level not in {"debug", "info", "warning", "error"}:
             raise ConfigError("ULAK_LOG_LEVEL must be debug, info, warning or error.")
         if self.log_format not in {"console", "json"}:
@@ -133,6 +141,16 @@ def _read(name: str, text: str, default: object) -> object:
     except ValueError:
         raise ConfigError(f"{name} must be a number, not {text!r}.") from None
     return Path(text) if isinstance(default, Path) else text
+
+
+def _is_zone(name: str) -> bool:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return False
+    return True
 
 
 def _nearest(name: str, known: Mapping[str, object]) -> str:

@@ -156,7 +156,7 @@ Role = Callable[[Config, Database, socket.socket | None, asyncio.Event], Corouti
 
 
 async def _api(config: Config, db: Database, listener: socket.socket | None, stop: asyncio.Event) -> None:
-    from ulak.edge.api.server import serve_http
+    from ulak.edge.server import serve_http
 
     assert listener
     await serve_http(config, db, listener, stop)

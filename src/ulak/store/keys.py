@@ -28,6 +28,7 @@ class ApiKey:
     allowed_ips: tuple[Network, ...]
     created_at: datetime
     revoked_at: datetime | None
+    last_used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class KeyOwner:
     allowed_ips: tuple[Network, ...]
 
 
-_COLUMNS: Final = "id, user_id, name, prefix, allowed_ips, created_at, revoked_at"
+_COLUMNS: Final = "id, user_id, name, prefix, allowed_ips, created_at, revoked_at, last_used_at"
 
 ADD: Final = f"""
 INSERT INTO api_keys (id, user_id, name, prefix, key_hash, allowed_ips) VALUES ($1, $2, $3, $4, $5, $6)
@@ -76,6 +77,15 @@ async def revoke(tx: Tx, id_: UUID) -> ApiKey | None:
     """End a key for good; None when there is none. Ending it twice changes nothing."""
     row = await tx.fetchrow(REVOKE, id_)
     return _key(row) if row else None
+
+
+USED: Final = """
+UPDATE api_keys SET last_used_at = greatest(last_used_at, $2) WHERE id = ANY($1::uuid[])"""
+
+
+async def used(tx: Tx, ids: list[UUID], at: datetime) -> None:
+    """These keys were used, the last time at about this moment."""
+    await tx.execute(USED, ids, at)
 
 
 OWNER: Final = """

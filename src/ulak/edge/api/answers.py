@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from ulak.edge.api.queries import Page
+from ulak.edge.queries import Page
 from ulak.rules import ids, money, phone
 from ulak.store.message_pages import Message
 from ulak.store.organizations import Member

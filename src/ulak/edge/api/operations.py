@@ -1,29 +1,24 @@
 """The operations of the Customer API: parse, call one room, render."""
 
-import asyncio
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from uuid import UUID
 
 from starlette.responses import Response
 
-from ulak.base.config import Config
-from ulak.base.db import Database
 from ulak.edge.api import answers
 from ulak.edge.api.bodies import EACH, ONE, SAME
-from ulak.edge.api.queries import messages_query, sendings_query
 from ulak.edge.api.resource import Call
-from ulak.flow.accept import Acceptance, Request
-from ulak.flow.directory import Directory
+from ulak.edge.queries import messages_query, sendings_query
+from ulak.edge.rooms import Rooms
+from ulak.flow.accept import Request
+from ulak.flow.offers import offers
 from ulak.rules import money
 from ulak.rules.refusal import Code, Fault, Refused
-from ulak.store import credits, listing, message_pages, sendings, volumes
+from ulak.store import credits, listing, message_pages, sendings
 from ulak.store.idempotency import Name
 
 KEY_LENGTH_MAX = 255
-#: Searching a long list may take a second: others wait for each other, so that nobody who sends waits for a connection.
-SEARCHES_AT_ONCE_MAX = 2
 
 
 def _json(body: bytes, status: int = 200) -> Response:
@@ -34,11 +29,7 @@ def _json(body: bytes, status: int = 200) -> Response:
 class Operations:
     """Every operation, with the rooms it calls."""
 
-    config: Config
-    db: Database
-    directory: Directory
-    acceptance: Acceptance
-    searches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SEARCHES_AT_ONCE_MAX))
+    rooms: Rooms
 
     async def me(self, call: Call) -> Response:
         """`GET /users/me`."""
@@ -47,35 +38,28 @@ class Operations:
     async def my_organizations(self, call: Call) -> Response:
         """`GET /users/me/organizations`."""
         user_id = call.caller.user.id
-        members = await self.directory.memberships(user_id)
-        async with self.db.reading() as tx:
+        members = await self.rooms.directory.memberships(user_id)
+        async with self.rooms.db.reading() as tx:
             held = await credits.balances_of(tx, user_id, [member.organization.id for member in members])
         return _json(answers.organizations(members, held))
 
     async def services(self, call: Call) -> Response:
         """`GET /services`: a bare array, at the caller's price."""
-        shelf = await self.directory.shelf()
-        now = datetime.now(UTC)
-        offers = [shelf.terms(service, call.who) for service in shelf.active()]
-        sent: dict[UUID, int] = {}
-        if any(terms.by_volume for terms in offers):
-            async with self.db.reading() as tx:
-                sent = await volumes.of_tenant(tx, call.who.tenant_id, volumes.month_of(now))
         listed = [
             {
-                "id": terms.service.id,
-                "name": terms.service.name,
-                "type": terms.service.type,
-                "currency": terms.service.currency,
-                "unitPrice": money.fixed(terms.unit_price(sent.get(terms.service.id, 0), now)),
+                "id": offer.service.id,
+                "name": offer.service.name,
+                "type": offer.service.type,
+                "currency": offer.service.currency,
+                "unitPrice": money.fixed(offer.unit_price),
             }
-            for terms in offers
+            for offer in await offers(self.rooms.db, self.rooms.directory, call.who)
         ]
         return _json(answers.encode(listed))
 
     async def send_one(self, call: Call) -> Response:
         """`POST /sms-sendings`."""
-        raw = await call.body(self.config.body_bytes_max)
+        raw = await call.body(self.rooms.config.body_bytes_max)
         name = _name(call, "/sms-sendings")
         body = ONE.decode(raw)
         return await self._accept(
@@ -86,7 +70,7 @@ class Operations:
 
     async def send_same(self, call: Call) -> Response:
         """`POST /sms-sendings/simple`."""
-        raw = await call.body(self.config.body_bytes_max)
+        raw = await call.body(self.rooms.config.body_bytes_max)
         name = _name(call, "/sms-sendings/simple")
         body = SAME.decode(raw)
         return await self._accept(
@@ -95,7 +79,7 @@ class Operations:
 
     async def send_each(self, call: Call) -> Response:
         """`POST /sms-sendings/advanced`."""
-        raw = await call.body(self.config.advanced_body_bytes_max)
+        raw = await call.body(self.rooms.config.advanced_body_bytes_max)
         name = _name(call, "/sms-sendings/advanced")
         body = EACH.decode(raw)
         to = [line.to for line in body.messages]
@@ -103,7 +87,7 @@ class Operations:
         return await self._accept(Request(call.who, body.serviceId, to, texts, "api", name=name, body=raw))
 
     async def _accept(self, request: Request) -> Response:
-        accepted = await self.acceptance.accept(request)
+        accepted = await self.rooms.acceptance.accept(request)
         response = _json(answers.success(accepted.sending_id), 201)
         if accepted.replayed:
             response.headers["idempotency-replayed"] = "true"
@@ -112,7 +96,7 @@ class Operations:
     async def list_sendings(self, call: Call) -> Response:
         """`GET /sms-sendings`."""
         page, which = sendings_query(call.request.query_params)
-        async with self.searches if which.search else nullcontext(), self.db.moment() as tx:
+        async with self.rooms.searches if which.search else nullcontext(), self.rooms.db.moment() as tx:
             rows, total = await listing.page(
                 tx, call.who.tenant_id, which, offset=page.offset, limit=page.limit
             )
@@ -122,7 +106,7 @@ class Operations:
         """`GET /sms-sendings/{id}`."""
         page, status, search = messages_query(call.request.query_params)
         sending_id = _sending_id(call.request.path_params["id"])
-        async with self.db.moment() as tx:
+        async with self.rooms.db.moment() as tx:
             sending = await sendings.find(tx, call.who.tenant_id, sending_id)
             if sending is None:
                 raise _no_sending(call.request.path_params["id"])

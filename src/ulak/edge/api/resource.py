@@ -21,7 +21,7 @@ from ulak.base.db import UNREACHABLE
 from ulak.edge import problem
 from ulak.edge.auth import Caller, caller_of, context_of
 from ulak.edge.limits import Allowance, Limiter
-from ulak.flow.directory import Directory
+from ulak.edge.rooms import Rooms
 from ulak.rules import ids
 from ulak.rules.permission import Permission
 from ulak.rules.refusal import Code, Refused
@@ -78,9 +78,10 @@ class Action:
 class Resource:
     """One path of the API as an ASGI application."""
 
-    def __init__(self, route: str, directory: Directory, limiter: Limiter, **actions: Action) -> None:
+    def __init__(self, route: str, rooms: Rooms, limiter: Limiter, **actions: Action) -> None:
         self._route = route
-        self._directory = directory
+        self._directory = rooms.directory
+        self._uses = rooms.uses
         self._limiter = limiter
         self._actions = actions
         self._seconds = metrics.REQUEST_SECONDS.labels(route)
@@ -124,6 +125,7 @@ class Resource:
             raise Refused(Code.METHOD_NOT_ALLOWED, f"This path answers {headers['allow']}.")
         address = request.client.host if request.client else None
         caller = await caller_of(self._directory, request.headers.get("x-api-key"), address)
+        self._uses.note(caller.key_id)
         self._limit(caller, headers)
         org_header = request.headers.get("x-org-id") if action.in_context else None
         who = await context_of(self._directory, caller, org_header, action.needs)

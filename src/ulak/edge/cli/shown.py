@@ -47,6 +47,7 @@ def key(row: ApiKey) -> Shown:
         "allowedIps": [str(network) for network in row.allowed_ips],
         "createdAt": time(row.created_at),
         "revokedAt": time(row.revoked_at),
+        "lastUsedAt": time(row.last_used_at),
     }
 
 

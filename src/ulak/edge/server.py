@@ -9,7 +9,8 @@ import uvicorn
 
 from ulak.base.config import Config
 from ulak.base.db import Database
-from ulak.edge.api.app import Application
+from ulak.edge.rooms import Rooms
+from ulak.edge.site import Site
 
 BACKLOG = 2048
 
@@ -25,10 +26,10 @@ class _Server(uvicorn.Server):
 
 async def serve_http(config: Config, db: Database, listener: socket.socket, stop: asyncio.Event) -> None:
     """Answer requests until `stop`, then those that are being answered."""
-    application = Application(config, db)
+    rooms = Rooms(config, db)
     server = _Server(
         uvicorn.Config(
-            application,
+            Site(rooms),
             http="httptools",
             ws="none",
             lifespan="off",
@@ -43,11 +44,12 @@ async def serve_http(config: Config, db: Database, listener: socket.socket, stop
 
     async def leave() -> None:
         await stop.wait()
+        rooms.stopping.set()
         server.should_exit = True
 
     leaving = asyncio.create_task(leave(), name="leave")
     try:
-        async with application.running():
+        async with rooms.running():
             await server.serve(sockets=[listener])
     finally:
         leaving.cancel()

@@ -1,0 +1,14 @@
+"""Every page of a customer."""
+
+from typing import Final
+
+from ulak.edge.panel.customer import developers, exports, keys, overview, sendings
+from ulak.edge.panel.page import Page
+
+PAGES: Final[list[Page]] = [
+    *overview.PAGES,
+    *exports.PAGES,
+    *sendings.PAGES,
+    *keys.PAGES,
+    *developers.PAGES,
+]

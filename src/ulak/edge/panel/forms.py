@@ -1,0 +1,89 @@
+"""Forms: what a browser sent, within its bounds, as text and files."""
+
+from typing import Final
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.types import Message, Receive
+
+from ulak.edge.panel.languages import N_
+from ulak.rules.refusal import Code, Refused, said
+
+FIELDS_MAX: Final = 200
+TOKEN: Final = "csrf"  # noqa: S105 - the name of a field
+
+
+class Values(dict[str, str]):
+    """What was typed, by name; what was not is empty."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
+class Form:
+    """A form's fields; a field that is not there is empty."""
+
+    def __init__(self, data: FormData) -> None:
+        self._data = data
+
+    def __getitem__(self, name: str) -> str:
+        """A field without what stands around it."""
+        return self.raw(name).strip()
+
+    def raw(self, name: str) -> str:
+        """A field exactly as it was sent."""
+        value = self._data.get(name, "")
+        return value if isinstance(value, str) else ""
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a field."""
+        return [value for value in self._data.getlist(name) if isinstance(value, str)]
+
+    def given(self, name: str) -> str | None:
+        """A field, or None where nothing was filled in."""
+        return self[name] or None
+
+    def file(self, name: str) -> UploadFile | None:
+        """A file that was chosen."""
+        value = self._data.get(name)
+        return value if isinstance(value, UploadFile) and value.filename else None
+
+    @property
+    def values(self) -> Values:
+        """The text fields, to fill the form in again; without what is secret."""
+        return Values(
+            (name, value)
+            for name, value in self._data.items()
+            if isinstance(value, str) and name != TOKEN and "password" not in name
+        )
+
+
+async def read(request: Request, bytes_max: int) -> Form:
+    """The form of a request; refused when it is none or longer than `bytes_max`."""
+    bounded = Request(request.scope, _bounded(request.receive, bytes_max))
+    try:
+        data = await bounded.form(max_files=1, max_fields=FIELDS_MAX, max_part_size=bytes_max)
+    except (MultiPartException, ValueError):
+        raise Refused(Code.INVALID_VALUE, N_("The form cannot be read.")) from None
+    form = Form(data)
+    if any("\0" in value for value in form.values.values()):
+        raise Refused(Code.INVALID_VALUE, N_("A field holds a character that cannot be kept."))
+    return form
+
+
+def _bounded(receive: Receive, bytes_max: int) -> Receive:
+    seen = 0
+
+    async def read() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > bytes_max:
+            raise Refused(
+                Code.PAYLOAD_TOO_LARGE,
+                said("What you sent is above the limit of {mib} MiB.", mib=bytes_max // 2**20),
+            )
+        return message
+
+    return read

@@ -1,0 +1,155 @@
+"""The panel's languages: sentences, numbers, money and times as a reader expects them.
+
+English is what stands in the templates and in the code; a translation is a file `locale/CODE.po`, read when the panel
+is loaded. What a refusal says is translated by what it was made of (`rules.refusal.said`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from functools import lru_cache
+from importlib import resources
+from io import BytesIO
+from typing import Any, Final
+
+from babel import Locale, dates, numbers
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+
+from ulak.rules.money import MICRO
+from ulak.rules.refusal import Fault, Refused, Sentence
+
+CODES: Final = ("en", "tr")
+NAMES: Final = {"en": "English", "tr": "Türkçe"}
+_ACCEPTED_LENGTH_MAX: Final = 200
+
+
+def N_(text: str) -> str:  # noqa: N802 - the name by which translators' tools know it
+    """Marks a text for translation where it is not shown yet."""
+    return text
+
+
+def ngettext_marked(one: str, many: str) -> tuple[str, str]:
+    """The same for a text with a number in it."""
+    return one, many
+
+
+@dataclass(frozen=True)
+class Language:
+    """One language, and the time zone in which times are shown."""
+
+    code: str
+    zone: tzinfo
+    locale: Locale
+    translations: NullTranslations
+
+    def say(self, text: str, **values: Any) -> str:
+        """A sentence, with its `%(name)s` filled in."""
+        found = self.translations.gettext(text)
+        return found % values if values else found
+
+    def say_many(self, one: str, many: str, n: int, **values: Any) -> str:
+        """A sentence about `n` things; `%(n)s` is written as people do."""
+        found = self.translations.ngettext(one, many, n)
+        return found % {"n": self.number(n), **values}
+
+    def sentence(self, text: str) -> str:
+        """What a refusal says, in this language where it is known."""
+        if isinstance(text, Sentence):
+            return self.translations.gettext(text.template).format(**text.values)
+        return self.translations.gettext(text) if text else ""
+
+    def refusal(self, refused: Refused) -> str:
+        """Why something was refused."""
+        return self.sentence(refused.message)
+
+    def fault(self, fault: Fault) -> str:
+        """What is wrong with a field."""
+        return self.sentence(fault.message)
+
+    def number(self, n: float) -> str:
+        """With separators between thousands."""
+        return str(numbers.format_decimal(n, locale=self.locale))
+
+    def percent(self, share: float) -> str:
+        """A share of 1."""
+        return str(
+            numbers.format_percent(share, "#,##0.#%" if self.code == "en" else "%#,##0.#", self.locale)
+        )
+
+    def money(self, micros: int, currency: str = "", *, decimals: int = 2) -> str:
+        """An amount with as many decimals as it needs, `decimals` at least."""
+        from decimal import Decimal
+
+        pattern = f"#,##0.{'0' * decimals}{'#' * (6 - decimals)}"
+        amount = str(numbers.format_decimal(Decimal(micros) / MICRO, pattern, self.locale))
+        return f"{amount} {currency}" if currency else amount
+
+    def time(self, at: datetime | None) -> str:
+        """To the second."""
+        return "" if at is None else self._written(at, "medium")
+
+    def moment(self, at: datetime | None) -> str:
+        """To the minute."""
+        return "" if at is None else self._written(at, "short")
+
+    def _written(self, at: datetime, form: str) -> str:
+        its = at.astimezone(self.zone)
+        day = dates.format_date(its, "d MMM y", self.locale)
+        return f"{day} {its:%H:%M:%S}" if form == "medium" else f"{day} {its:%H:%M}"
+
+    def clock(self, at: datetime | None) -> str:
+        """The time of day."""
+        return "" if at is None else f"{at.astimezone(self.zone):%H:%M:%S}"
+
+    def day(self, day: date) -> str:
+        """A day."""
+        return str(dates.format_date(day, "d MMM", self.locale))
+
+    def span(self, seconds: float) -> str:
+        """How long, in the one or two units that matter."""
+        if seconds < 1:
+            return f"{seconds * 1000:.0f} ms"
+        whole = timedelta(seconds=round(seconds))
+        if seconds < 60:
+            return str(dates.format_timedelta(whole, "second", 1, format="short", locale=self.locale))
+        return str(dates.format_timedelta(whole, "minute", 1, format="short", locale=self.locale))
+
+
+@lru_cache
+def language(code: str, zone: tzinfo) -> Language:
+    """A language by its code."""
+    return Language(code, zone, Locale(code), _translations(code))
+
+
+@lru_cache
+def _translations(code: str) -> NullTranslations:
+    file = resources.files("ulak.edge.panel").joinpath("locale", f"{code}.po")
+    if not file.is_file():
+        return NullTranslations()
+    compiled = BytesIO()
+    with file.open("rb") as opened:
+        write_mo(compiled, read_po(opened, code))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def chosen(wanted: str | None, accepted: str) -> str:
+    """The code to use: what somebody chose, else what their browser says first, else English."""
+    if wanted in CODES:
+        return wanted
+    return next((code for code in _preferences(accepted[:_ACCEPTED_LENGTH_MAX]) if code in CODES), CODES[0])
+
+
+def _preferences(accepted: str) -> Iterable[str]:
+    """The languages of an Accept-Language header, the most wanted first."""
+    found = []
+    for k, part in enumerate(accepted.split(",")):
+        tag, _, rest = part.strip().partition(";")
+        weight = rest.strip().removeprefix("q=")
+        try:
+            found.append((-float(weight) if weight else -1.0, k, tag.partition("-")[0].lower()))
+        except ValueError:
+            continue
+    return [code for weight, _, code in sorted(found) if weight < 0]

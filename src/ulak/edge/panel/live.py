@@ -1,0 +1,64 @@
+"""What moves on a page: pieces of it rendered anew and sent when they have changed (server-sent events).
+
+A page that moves names an address; what comes from there is one JSON object for each change: an element's id and its
+new inside, made by the same template as the page itself. A stream ends by itself after some minutes, when the process
+stops, and when its session does; the browser then asks again.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+from starlette.responses import Response, StreamingResponse
+
+from ulak.base.db import UNREACHABLE
+from ulak.edge.panel.visit import Visit
+
+EVERY_SECONDS: Final = 1.0
+STREAM_SECONDS_MAX: Final = 300.0
+BEAT_SECONDS: Final = 15.0
+STREAMS_MAX: Final = 500
+RETRY_MS: Final = 2000
+
+_open = 0
+
+Pieces = Callable[[], Awaitable[Mapping[str, str]]]
+
+
+def stream(visit: Visit, pieces: Pieces, *, every: float = EVERY_SECONDS) -> Response:
+    """A stream of what `pieces` renders, by element id; only what changed is sent."""
+    if _open >= STREAMS_MAX:  # the page stands without it
+        return Response(status_code=503, headers={"retry-after": "30"})
+    return StreamingResponse(
+        _events(visit.rooms.stopping, pieces, every),
+        media_type="text/event-stream",
+        headers={"x-accel-buffering": "no"},
+    )
+
+
+async def _events(stopping: asyncio.Event, pieces: Pieces, every: float) -> AsyncIterator[bytes]:
+    global _open
+    _open += 1
+    try:
+        yield f"retry: {RETRY_MS}\n\n".encode()
+        shown: dict[str, str] = {}
+        until = time.monotonic() + STREAM_SECONDS_MAX
+        beat = time.monotonic()
+        while time.monotonic() < until and not stopping.is_set():
+            with suppress(*UNREACHABLE):
+                now = await pieces()
+                changed = {name: html for name, html in now.items() if shown.get(name) != html}
+                if changed:
+                    shown |= changed
+                    beat = time.monotonic()
+                    yield b"data: " + msgspec.json.encode(changed) + b"\n\n"
+            if time.monotonic() - beat > BEAT_SECONDS:
+                beat = time.monotonic()
+                yield b": still here\n\n"
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), every)
+    finally:
+        _open -= 1

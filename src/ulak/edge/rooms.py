@@ -1,0 +1,52 @@
+"""What every door of one process that answers HTTP has to call: the rooms, built once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from ulak.base.config import Config
+from ulak.base.db import Database
+from ulak.edge.listening import listening
+from ulak.flow.accept import Acceptance
+from ulak.flow.directory import Directory
+from ulak.flow.till import Till
+from ulak.flow.uses import Uses
+from ulak.store import notices
+
+#: Searching a long list may take a second: others wait for each other, so that nobody who sends waits for a connection.
+SEARCHES_AT_ONCE_MAX = 2
+
+
+class Rooms:
+    """The rooms of one process. `running` keeps the till going; `stopping` is set when the process is asked to stop."""
+
+    def __init__(self, config: Config, db: Database) -> None:
+        self.config = config
+        self.db = db
+        self.directory = Directory(db)
+        self._till = Till(
+            db,
+            orders_max=config.batch_requests_max,
+            bulk_min=config.bulk_recipients_min,
+            run_max=config.queue_run_max,
+        )
+        self.acceptance = Acceptance(db, self.directory, self._till)
+        self.uses = Uses(db)
+        self.searches = asyncio.Semaphore(SEARCHES_AT_ONCE_MAX)
+        self.stopping = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the till and listen for changes of the directory for as long as the block lasts."""
+        till = asyncio.create_task(self._till.run(), name="till")
+        uses = asyncio.create_task(self.uses.run(), name="uses")
+        ears = asyncio.create_task(
+            listening(self.db, {notices.DIRECTORY: lambda _: self.directory.forget()}), name="ears"
+        )
+        try:
+            yield
+        finally:
+            for task in (till, ears, uses):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
