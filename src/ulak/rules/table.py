@@ -101,6 +101,21 @@ def read(raw: bytes) -> Table:
         raise _refused("The file cannot be read as CSV: {error}.", error=str(error)) from None
 
 
+def of_numbers(numbers: Sequence[str]) -> Table:
+    """A table of nothing but numbers, like a pasted list; each has a line of its own."""
+    return Table(
+        columns=("A",),
+        has_header=False,
+        rows=[[one] for one in numbers],
+        lines=list(range(1, len(numbers) + 1)),
+        numbers_in=0,
+        reasons={},
+        faults=(),
+        encoding="utf-8",
+        separator=",",
+    )
+
+
 def pasted(text: str) -> list[str]:
     """The numbers in a pasted list, between ends of lines, commas, semicolons and tabs; refused when too many.
 

@@ -99,8 +99,12 @@ class Fillable:
             reasons[reason] += 1
             if len(faults) < FAULTS_MAX:
                 faults.append(RowFault(n, reason, len(text)))
-        blank = {name: sum(not row[place].strip() for row in rows) for place, name in self.used.items()}
-        return Filled(texts, kept, reasons, tuple(faults), {name: n for name, n in blank.items() if n})
+        return Filled(texts, kept, reasons, tuple(faults), self._empty(rows))
+
+    def _empty(self, rows: Sequence[Sequence[str]]) -> dict[str, int]:
+        """In how many rows each of the columns has nothing."""
+        counted = {name: [row[place].strip() for row in rows].count("") for place, name in self.used.items()}
+        return {name: n for name, n in counted.items() if n}
 
 
 def parse(template: str) -> Template:
