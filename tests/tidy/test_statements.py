@@ -22,10 +22,11 @@ TENANT_TABLES = [
     "tallies",
     "search_blocks",
     "search_days",
+    "drafts",
 ]
 
 #: Statements on carrier tables may reach a tenant's row only through tenant_id; these sweep a whole table.
-SWEEPS = {"idempotency.FORGET", "incidents.FORGET"}
+SWEEPS = {"drafts.FORGET", "idempotency.FORGET", "incidents.FORGET"}
 
 
 def statements() -> Iterator[tuple[str, str]]:

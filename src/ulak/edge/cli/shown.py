@@ -8,7 +8,7 @@ from ulak.admin.carriers import Standing
 from ulak.admin.catalogue import Header, Offer
 from ulak.admin.history import History
 from ulak.admin.pricing import Explained, Listed
-from ulak.rules import money
+from ulak.rules import moment, money
 from ulak.store.carriers import Carrier
 from ulak.store.keys import ApiKey
 from ulak.store.organizations import Organization
@@ -19,8 +19,8 @@ Shown = dict[str, Any]
 
 
 def time(at: datetime | None) -> str | None:
-    """ISO 8601 in UTC with milliseconds and Z."""
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z" if at else None
+    """As in the API, where there is one."""
+    return moment.written(at) if at else None
 
 
 def user(row: User) -> Shown:
