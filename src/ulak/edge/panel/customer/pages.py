@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from ulak.edge.panel.customer import developers, exports, keys, overview, sendings
+from ulak.edge.panel.customer import developers, exports, keys, overview, send, sendings
 from ulak.edge.panel.page import Page
 
 PAGES: Final[list[Page]] = [
     *overview.PAGES,
+    *send.PAGES,
     *exports.PAGES,
     *sendings.PAGES,
     *keys.PAGES,
