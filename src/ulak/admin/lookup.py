@@ -9,7 +9,7 @@ from uuid import UUID
 from ulak.base.db import Tx
 from ulak.rules.refusal import Code, Refused
 from ulak.rules.tenancy import Context
-from ulak.store import carriers, organizations, services, users
+from ulak.store import carriers, operators, organizations, services, users
 
 
 async def user(tx: Tx, username: str) -> users.User:
@@ -17,6 +17,24 @@ async def user(tx: Tx, username: str) -> users.User:
     found = await users.by_name(tx, username)
     if found is None:
         raise Refused(Code.NOT_KNOWN, f"There is no user {username!r}; `ulak user list` shows who there is.")
+    return found
+
+
+async def operator(tx: Tx, username: str) -> operators.Operator:
+    """The operator of this name."""
+    found = await operators.by_name(tx, username)
+    if found is None:
+        raise Refused(
+            Code.NOT_KNOWN, f"There is no operator {username!r}; `ulak operator list` shows who there is."
+        )
+    return found
+
+
+async def owner(tx: Tx, owner_id: UUID) -> users.User | operators.Operator:
+    """The user or the operator with this id."""
+    found = await users.by_id(tx, owner_id) or await operators.by_id(tx, owner_id)
+    if found is None:
+        raise Refused(Code.NOT_KNOWN, f"There is neither a user nor an operator {owner_id}.")
     return found
 
 

@@ -4,7 +4,10 @@ A name with the door they came in by before it ("cli:root", "operator:ayse", "us
 from, where the door knows one.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Door = Literal["customer", "operator"]
+"""By which door of the panel somebody comes in: customers at /panel, operators at /operator."""
 
 
 class Actor(NamedTuple):

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
+import asyncpg
+
 from ulak.base.db import Tx
 
 State = Literal["active", "disabled"]
@@ -40,6 +42,51 @@ async def by_name(tx: Tx, username: str) -> User | None:
     """The user of this name."""
     row = await tx.fetchrow(BY_NAME, username)
     return User(**row) if row else None
+
+
+BY_ID: Final = "SELECT id, username, email, state, created_at FROM users WHERE id = $1"
+
+
+async def by_id(tx: Tx, id_: UUID) -> User | None:
+    """The user with this id."""
+    row = await tx.fetchrow(BY_ID, id_)
+    return User(**row) if row else None
+
+
+SIGNING_IN: Final = """
+SELECT id, username, email, state, created_at, password_hash FROM users
+ WHERE lower(username) = lower($1) OR lower(email) = lower($1)
+ LIMIT 2"""
+
+
+async def signing_in(tx: Tx, name: str) -> tuple[User, str | None] | None:
+    """Who signs in by this name or e-mail address, and the hash of their password; nobody when several share it."""
+    found = await tx.fetch(SIGNING_IN, name)
+    return _with_hash(found[0]) if len(found) == 1 else None
+
+
+HELD: Final = """
+SELECT id, username, email, state, created_at, password_hash FROM users WHERE id = $1 FOR NO KEY UPDATE"""
+
+
+async def held(tx: Tx, id_: UUID) -> tuple[User, str | None] | None:
+    """A user and the hash of their password, neither of which changes until the end of the transaction."""
+    row = await tx.fetchrow(HELD, id_)
+    return _with_hash(row) if row else None
+
+
+def _with_hash(row: asyncpg.Record) -> tuple[User, str | None]:
+    values = dict(row)
+    password_hash = values.pop("password_hash")
+    return User(**values), password_hash
+
+
+REHASH: Final = "UPDATE users SET password_hash = $2 WHERE id = $1"
+
+
+async def rehash(tx: Tx, id_: UUID, password_hash: str) -> None:
+    """Keep another hash of a user's password: the same password hashed anew, or the one they have chosen."""
+    await tx.execute(REHASH, id_, password_hash)
 
 
 ALL: Final = "SELECT id, username, email, state, created_at FROM users ORDER BY created_at, id"
