@@ -214,10 +214,9 @@ SELECT 'closing', tenant_id, concat_ws(' ', owner_id, last_id),
  UNION ALL
 SELECT 'stretch', tenant_id, last_id::text, after_id::text, before::text FROM reached WHERE after_id <> before
  UNION ALL
-SELECT 'closed', c.tenant_id, c.tenant_id::text, c.last_id::text, coalesce(max(s.last_id), 0)::text
-  FROM closed c LEFT JOIN stretches s ON s.tenant_id = c.tenant_id
- GROUP BY c.tenant_id, c.last_id
-HAVING c.last_id <> coalesce(max(s.last_id), 0)
+SELECT 'closed', tenant_id, tenant_id::text, coalesce(c.last_id, 0)::text, coalesce(e.last_id, 0)::text
+  FROM closed c FULL JOIN (SELECT tenant_id, max(last_id) AS last_id FROM stretches GROUP BY tenant_id) e USING (tenant_id)
+ WHERE coalesce(c.last_id, 0) <> coalesce(e.last_id, 0)
  LIMIT $1"""
 
 #: What `ulak audit` proves, in order: a title, the count of what it looks at, and the search for differences.
