@@ -215,7 +215,8 @@ SELECT 'closing', tenant_id, concat_ws(' ', owner_id, last_id),
 SELECT 'stretch', tenant_id, last_id::text, after_id::text, before::text FROM reached WHERE after_id <> before
  UNION ALL
 SELECT 'closed', tenant_id, tenant_id::text, coalesce(c.last_id, 0)::text, coalesce(e.last_id, 0)::text
-  FROM closed c FULL JOIN (SELECT tenant_id, max(last_id) AS last_id FROM stretches GROUP BY tenant_id) e USING (tenant_id)
+  FROM closed c
+  FULL JOIN (SELECT tenant_id, max(last_id) AS last_id FROM stretches GROUP BY tenant_id) e USING (tenant_id)
  WHERE coalesce(c.last_id, 0) <> coalesce(e.last_id, 0)
  LIMIT $1"""
 
