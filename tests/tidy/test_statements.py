@@ -22,6 +22,8 @@ TENANT_TABLES = [
     "tallies",
     "search_blocks",
     "search_days",
+    "closings",
+    "closed",
     "drafts",
 ]
 
