@@ -22,6 +22,7 @@ TENANT_TABLES = [
     "tallies",
     "search_blocks",
     "search_days",
+    "hours",
 ]
 
 #: Statements on carrier tables may reach a tenant's row only through tenant_id; these sweep a whole table.

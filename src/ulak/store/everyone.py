@@ -54,6 +54,23 @@ async def ungathered(
     return [(row["tenant_id"], row["starts"]) for row in rows]
 
 
+UNSUMMED: Final = """
+SELECT o.id
+  FROM (SELECT id FROM users UNION ALL SELECT id FROM organizations) o
+ CROSS JOIN LATERAL (
+       SELECT sum(n) AS n FROM tallies WHERE tenant_id = o.id AND minutes = 1440 AND starts = $1 HAVING count(*) > 0) t
+ CROSS JOIN LATERAL (
+       SELECT sum(n_sendings) AS n, coalesce(bool_or(open_ids <> '{}'), false) AS goes_on
+         FROM hours WHERE tenant_id = o.id AND starts >= $1 AND starts < $1 + interval '1 day') g
+ WHERE g.goes_on OR t.n IS DISTINCT FROM g.n"""
+
+
+async def unsummed(tx: Tx, day: datetime) -> list[UUID]:
+    """Tenants who sent something on a day (its midnight, of UTC) that is in no gathered hour, or went on when it was
+    gathered."""
+    return [row["id"] for row in await tx.fetch(UNSUMMED, day)]
+
+
 class Difference(NamedTuple):
     """Something the books say twice and differently."""
 
