@@ -14,7 +14,7 @@ import structlog
 
 from ulak.base.config import Config
 from ulak.base.db import COLLISION, UNREACHABLE, Database
-from ulak.flow import fallback, searchable, sweep
+from ulak.flow import fallback, searchable, summarised, sweep
 from ulak.flow.accept import now
 from ulak.rules.stretches import EPOCH
 
@@ -22,15 +22,20 @@ ROUNDS_BETWEEN_CLEANING: Final = 60
 #: Texts of today and yesterday are gathered often; whether anything older is left, seldom.
 GATHERING_SECONDS: Final = 30.0
 GATHERINGS_BETWEEN_CATCHING_UP: Final = 120
+#: What the last days' hours come to is gathered often; whether any before them is left, once a day.
+SUMMING_SECONDS: Final = 300.0
+SUMMINGS_BETWEEN_CATCHING_UP: Final = 288
+RECENT: Final = timedelta(days=3)
 
 _log = structlog.get_logger(__name__)
 
 
 async def run(db: Database, config: Config) -> None:
-    """Sweep every `config.sweep_seconds`, and gather texts beside it, for ever."""
+    """Sweep every `config.sweep_seconds`, and gather texts and sums beside it, for ever."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_sweep(db, config))
         tasks.create_task(_gather(db))
+        tasks.create_task(_sum_up(db))
 
 
 async def _gather(db: Database) -> None:
@@ -40,6 +45,15 @@ async def _gather(db: Database) -> None:
         await _whole(partial(searchable.gather, db, since=since))
         rounds += 1
         await asyncio.sleep(GATHERING_SECONDS)
+
+
+async def _sum_up(db: Database) -> None:
+    rounds = 0
+    while True:
+        since = now() - RECENT if rounds % SUMMINGS_BETWEEN_CATCHING_UP else EPOCH
+        await _whole(partial(summarised.gather, db, since=since))
+        rounds += 1
+        await asyncio.sleep(SUMMING_SECONDS)
 
 
 async def _sweep(db: Database, config: Config) -> None:
