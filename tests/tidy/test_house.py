@@ -20,6 +20,7 @@ SIBLINGS = {
     "edge": None,
     "store": {
         ("everyone", "credits"),
+        ("everyone", "hours"),
         ("incidents", "messages"),
         ("keys", "users"),
         ("listing", "search"),
