@@ -162,7 +162,7 @@ async def _gathered(tx: Tx, tenant_id: UUID, whole: Stretch) -> tuple[_Hours, se
     for hour, open_ids, *sums in await tx.fetch(GATHERED, tenant_id, *bounds):
         gathered[hour] = tuple(sums), open_ids
         held[hour] = sums[0] + len(open_ids)
-    in_day: dict[int, int] = {}
+    in_day: dict[int, int] = {}  # sendings only come, so a day that has them all has them in every hour
     for hour, n in held.items():
         in_day[hour // DAY * DAY] = in_day.get(hour // DAY * DAY, 0) + n
     tallied = await tx.fetch(TALLIED_DAYS, tenant_id, *bounds)
