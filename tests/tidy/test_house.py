@@ -21,6 +21,7 @@ SIBLINGS = {
     "store": {
         ("closings", "credits"),
         ("everyone", "credits"),
+        ("everyone", "hours"),
         ("incidents", "messages"),
         ("keys", "users"),
         ("listing", "search"),

@@ -25,6 +25,7 @@ TENANT_TABLES = [
     "closings",
     "closed",
     "drafts",
+    "hours",
 ]
 
 #: Statements on carrier tables may reach a tenant's row only through tenant_id; these sweep a whole table.
