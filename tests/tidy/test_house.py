@@ -20,6 +20,7 @@ SIBLINGS = {
     "edge": None,
     "store": {
         ("closings", "credits"),
+        ("depths", "queue"),
         ("everyone", "credits"),
         ("everyone", "hours"),
         ("incidents", "messages"),
@@ -37,6 +38,7 @@ SIBLINGS = {
     },
     "admin": {
         ("entrance", "second_factor"),
+        ("pulse", "carriers"),
         ("operators", "accounts"),
     },
     "flow": {
@@ -59,6 +61,9 @@ SIBLINGS = {
         ("sweep", "dispatch"),
         ("sweep", "settle"),
         ("payment", "order"),
+        ("payment", "pulse"),
+        ("receipt", "pulse"),
+        ("settle", "pulse"),
         ("till", "order"),
         ("till", "payment"),
     },
