@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ulak.edge.cli import carriers, messages, operators, people, run, sales, status, texts
+from ulak.edge.cli import carriers, messages, operators, people, run, sales, statement, status, texts
 from ulak.edge.cli.session import Json, answer, attempt, config, connected
 
 app = typer.Typer(
