@@ -19,6 +19,7 @@ SIBLINGS = {
     "base": None,
     "edge": None,
     "store": {
+        ("closings", "credits"),
         ("everyone", "credits"),
         ("incidents", "messages"),
         ("keys", "users"),
@@ -28,6 +29,8 @@ SIBLINGS = {
         ("search", "sendings"),
         ("message_pages", "sendings"),
         ("organizations", "users"),
+        ("statements", "closings"),
+        ("statements", "credits"),
     },
     "flow": {
         ("accept", "directory"),

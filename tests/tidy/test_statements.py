@@ -22,6 +22,8 @@ TENANT_TABLES = [
     "tallies",
     "search_blocks",
     "search_days",
+    "closings",
+    "closed",
 ]
 
 #: Statements on carrier tables may reach a tenant's row only through tenant_id; these sweep a whole table.

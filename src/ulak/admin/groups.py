@@ -1,9 +1,11 @@
 """Organizations and their members."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
 from ulak.admin import lookup
+from ulak.admin.terms import difference
 from ulak.base.db import Database, Tx
 from ulak.rules import ids, money
 from ulak.rules.actor import Actor
@@ -12,6 +14,15 @@ from ulak.rules.refusal import Code, Refused
 from ulak.store import audit_log, credits, notices, organizations, users
 
 NAME_LENGTH_MAX: Final = 200
+
+
+class Member(NamedTuple):
+    """Somebody who belongs to an organization: what they may do, what their share holds, and since when."""
+
+    user: users.User
+    permissions: tuple[Permission, ...]
+    balance: int
+    since: datetime
 
 
 class Membership(NamedTuple):
@@ -50,7 +61,13 @@ async def set_state(
     async with db.transaction() as tx:
         before = await lookup.organization(tx, org)
         await organizations.set_state(tx, before.id, state)
-        await audit_log.add(tx, actor, "org.set-state", before.name, before=before.state, after=state)
+        await audit_log.add(
+            tx,
+            actor,
+            "org.set-state",
+            before.name,
+            **difference({"state": before.state}, {"state": state}),
+        )
         await notices.directory_changed(tx)
         return await lookup.organization(tx, org)
 
@@ -59,16 +76,63 @@ async def add_member(
     db: Database, actor: Actor, org: str, username: str, permissions: Sequence[str] = ()
 ) -> Membership:
     """Make a user a member, or give a member these permissions instead of those they had."""
-    granted = tuple(_permission(name) for name in permissions) or DEFAULT
+    granted = _permissions(permissions) or DEFAULT
     async with db.transaction() as tx:
         organization, user = await lookup.organization(tx, org), await lookup.user(tx, username)
-        await organizations.join(tx, organization.id, user.id, granted)
+        before = await organizations.lock_permissions(tx, organization.id, user.id)
+        await _grant(tx, actor, "org.add-member", organization, user, before, granted)
         await credits.ensure(tx, organization.id, user.id)
-        await audit_log.add(
-            tx, actor, "org.add-member", organization.name, user=user.username, permissions=sorted(granted)
-        )
-        await notices.directory_changed(tx)
     return Membership(user, organization, granted)
+
+
+async def set_permissions(
+    db: Database, actor: Actor, org: str, username: str, permissions: Sequence[str]
+) -> Membership:
+    """Give a member these permissions instead of those they have; with none they may look at prices and no more."""
+    granted = _permissions(permissions)
+    async with db.transaction() as tx:
+        organization, user = await lookup.organization(tx, org), await lookup.user(tx, username)
+        before = await organizations.lock_permissions(tx, organization.id, user.id)
+        if before is None:
+            raise _no_member(organization, user)
+        await _grant(tx, actor, "org.set-permissions", organization, user, before, granted)
+    return Membership(user, organization, granted)
+
+
+async def _grant(
+    tx: Tx,
+    actor: Actor,
+    action: str,
+    organization: organizations.Organization,
+    user: users.User,
+    before: frozenset[Permission] | None,
+    granted: tuple[Permission, ...],
+) -> None:
+    await organizations.join(tx, organization.id, user.id, granted)
+    changed = difference(
+        {} if before is None else {"permissions": sorted(before)}, {"permissions": sorted(granted)}
+    )
+    await audit_log.add(tx, actor, action, organization.name, user=user.username, **changed)
+    await notices.directory_changed(tx)
+
+
+def _no_member(organization: organizations.Organization, user: users.User) -> Refused:
+    return Refused(Code.NOT_KNOWN, f"{user.username} is not a member of {organization.name}.")
+
+
+async def members(db: Database, org: str) -> list[Member]:
+    """Who belongs to an organization, by name."""
+    async with db.moment() as tx:
+        organization = await lookup.organization(tx, org)
+        balances = await credits.balances(tx, organization.id)
+        return [
+            Member(user, tuple(sorted(permissions)), balances.get(user.id, 0), since)
+            for user, permissions, since in await organizations.members(tx, organization.id)
+        ]
+
+
+def _permissions(names: Sequence[str]) -> tuple[Permission, ...]:
+    return tuple(dict.fromkeys(map(_permission, names)))
 
 
 def _permission(name: str) -> Permission:
@@ -85,7 +149,7 @@ async def remove_member(db: Database, actor: Actor, org: str, username: str) -> 
     async with db.transaction() as tx:
         organization, user = await lookup.organization(tx, org), await lookup.user(tx, username)
         if not await organizations.leave(tx, organization.id, user.id):
-            raise Refused(Code.NOT_KNOWN, f"{user.username} is not a member of {organization.name}.")
+            raise _no_member(organization, user)
         left = await _back_to_pool(tx, actor, organization, user)
         await audit_log.add(
             tx, actor, "org.remove-member", organization.name, user=user.username, returned=money.fixed(left)
@@ -97,6 +161,7 @@ async def remove_member(db: Database, actor: Actor, org: str, username: str) -> 
 async def _back_to_pool(
     tx: Tx, actor: Actor, organization: organizations.Organization, user: users.User
 ) -> int:
+    await credits.lock(tx, organization.id, (organization.id, user.id))
     left = await credits.balance(tx, organization.id, user.id)
     if left:
         await credits.move(

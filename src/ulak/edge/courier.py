@@ -14,7 +14,7 @@ import structlog
 
 from ulak.base.config import Config
 from ulak.base.db import COLLISION, UNREACHABLE, Database
-from ulak.flow import fallback, searchable, sweep
+from ulak.flow import closing, fallback, searchable, sweep
 from ulak.flow.accept import now
 from ulak.rules.stretches import EPOCH
 
@@ -22,15 +22,18 @@ ROUNDS_BETWEEN_CLEANING: Final = 60
 #: Texts of today and yesterday are gathered often; whether anything older is left, seldom.
 GATHERING_SECONDS: Final = 30.0
 GATHERINGS_BETWEEN_CATCHING_UP: Final = 120
+#: Each round looks at what every tenant's ledger has grown by.
+CLOSING_SECONDS: Final = 120.0
 
 _log = structlog.get_logger(__name__)
 
 
 async def run(db: Database, config: Config) -> None:
-    """Sweep every `config.sweep_seconds`, and gather texts beside it, for ever."""
+    """Sweep every `config.sweep_seconds`, gather texts and close ledgers beside it, for ever."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_sweep(db, config))
         tasks.create_task(_gather(db))
+        tasks.create_task(_close(db))
 
 
 async def _gather(db: Database) -> None:
@@ -40,6 +43,13 @@ async def _gather(db: Database) -> None:
         await _whole(partial(searchable.gather, db, since=since))
         rounds += 1
         await asyncio.sleep(GATHERING_SECONDS)
+
+
+async def _close(db: Database) -> None:
+    ledgers = closing.Closing(db)
+    while True:
+        await _whole(ledgers.round)
+        await asyncio.sleep(CLOSING_SECONDS)
 
 
 async def _sweep(db: Database, config: Config) -> None:

@@ -54,6 +54,21 @@ async def ungathered(
     return [(row["tenant_id"], row["starts"]) for row in rows]
 
 
+UNCLOSED: Final = """
+SELECT o.id
+  FROM (SELECT id FROM users UNION ALL SELECT id FROM organizations) o
+  LEFT JOIN closed c ON c.tenant_id = o.id
+ CROSS JOIN LATERAL (
+       SELECT id FROM transfers t WHERE t.tenant_id = o.id AND t.id > coalesce(c.last_id, 0) AND t.id <= $1
+        ORDER BY t.id OFFSET $2 - 1 LIMIT 1) enough
+ LIMIT $3"""
+
+
+async def unclosed(tx: Tx, last_id: int, transfers_min: int, rows_max: int) -> list[UUID]:
+    """Tenants with at least so many transfers, up to a certain one, behind what is closed of their ledgers."""
+    return [row["id"] for row in await tx.fetch(UNCLOSED, last_id, transfers_min, rows_max)]
+
+
 class Difference(NamedTuple):
     """Something the books say twice and differently."""
 
@@ -178,6 +193,33 @@ SELECT 'gathered', tenant_id, starts::text, coalesce(d.n, 0)::text, coalesce(c.n
  WHERE coalesce(d.n, 0) <> coalesce(c.n, 0)
  LIMIT $1"""
 
+CLOSINGS: Final = """
+WITH stretches AS (SELECT DISTINCT tenant_id, after_id, last_id FROM closings),
+computed AS (
+    SELECT s.tenant_id, u.owner_id, s.after_id, s.last_id, count(*) AS n, sum(u.amount) AS net
+      FROM stretches s
+      JOIN transfers t ON t.tenant_id = s.tenant_id AND t.id > s.after_id AND t.id <= s.last_id
+     CROSS JOIN LATERAL (VALUES (t.debit, -t.amount), (t.credit, t.amount)) u(owner_id, amount)
+     WHERE u.owner_id NOT IN ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002')
+     GROUP BY s.tenant_id, u.owner_id, s.after_id, s.last_id),
+written AS (
+    SELECT *, lag(closing, 1, 0::bigint) OVER (PARTITION BY tenant_id, owner_id ORDER BY last_id) AS before
+      FROM closings),
+reached AS (
+    SELECT *, lag(last_id, 1, 0::bigint) OVER (PARTITION BY tenant_id ORDER BY last_id) AS before FROM stretches)
+SELECT 'closing', tenant_id, concat_ws(' ', owner_id, last_id),
+       concat_ws(' ', w.n, w.opening, w.closing), concat_ws(' ', c.n, w.before, w.before + c.net)
+  FROM written w FULL JOIN computed c USING (tenant_id, owner_id, after_id, last_id)
+ WHERE (w.n, w.opening, w.closing) IS DISTINCT FROM (c.n, w.before, w.before + c.net)
+ UNION ALL
+SELECT 'stretch', tenant_id, last_id::text, after_id::text, before::text FROM reached WHERE after_id <> before
+ UNION ALL
+SELECT 'closed', tenant_id, tenant_id::text, coalesce(c.last_id, 0)::text, coalesce(e.last_id, 0)::text
+  FROM closed c
+  FULL JOIN (SELECT tenant_id, max(last_id) AS last_id FROM stretches GROUP BY tenant_id) e USING (tenant_id)
+ WHERE coalesce(c.last_id, 0) <> coalesce(e.last_id, 0)
+ LIMIT $1"""
+
 #: What `ulak audit` proves, in order: a title, the count of what it looks at, and the search for differences.
 PROOFS: Final = (
     ("every balance is the sum of its transfers", "SELECT count(*) FROM credits", CREDITS),
@@ -200,6 +242,11 @@ PROOFS: Final = (
     ),
     ("every sending's id says when it was accepted", "SELECT count(*) FROM sendings", CREATED),
     ("every tally is the number of sendings in it", "SELECT count(*) FROM tallies", TALLIES),
+    (
+        "every closing of the ledger is what its transfers sum up to",
+        "SELECT count(*) FROM closings",
+        CLOSINGS,
+    ),
     (
         "every text gathered for searching is its sending's",
         "SELECT coalesce(sum(n), 0)::bigint FROM search_days",

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from ulak.base.db import Tx
 from ulak.rules.permission import Permission
+from ulak.store.users import User
 
 State = Literal["active", "inactive"]
 
@@ -101,6 +102,32 @@ KEEP_MEMBER: Final = f"{HAS_MEMBER} FOR KEY SHARE"
 async def keep_member(tx: Tx, organization_id: UUID, user_id: UUID) -> bool:
     """Whether the user is a member; who is stays one until the end of the transaction."""
     return await tx.fetchrow(KEEP_MEMBER, organization_id, user_id) is not None
+
+
+PERMISSIONS: Final = """
+SELECT permissions FROM memberships WHERE organization_id = $1 AND user_id = $2 FOR NO KEY UPDATE"""
+
+
+async def lock_permissions(tx: Tx, organization_id: UUID, user_id: UUID) -> frozenset[Permission] | None:
+    """What a member may do, once nobody else is changing it, for whoever is about to; None when the user is none."""
+    row = await tx.fetchrow(PERMISSIONS, organization_id, user_id)
+    return frozenset(map(Permission, row["permissions"])) if row else None
+
+
+MEMBERS: Final = """
+SELECT u.id, u.username, u.email, u.state, u.created_at, m.permissions, m.created_at AS since
+  FROM memberships m JOIN users u ON u.id = m.user_id
+ WHERE m.organization_id = $1 ORDER BY lower(u.username)"""
+
+
+async def members(tx: Tx, organization_id: UUID) -> list[tuple[User, frozenset[Permission], datetime]]:
+    """Who belongs to an organization, what they may do there, and since when they belong to it; by name."""
+    return [
+        (User(id_, username, email, state, created_at), frozenset(map(Permission, permissions)), since)
+        for id_, username, email, state, created_at, permissions, since in await tx.fetch(
+            MEMBERS, organization_id
+        )
+    ]
 
 
 OF_USER: Final = """

@@ -97,6 +97,24 @@ async def all(tx: Tx) -> list[User]:
     return [User(**row) for row in await tx.fetch(ALL)]
 
 
+SET_HASH: Final = "UPDATE users SET password_hash = $2 WHERE id = $1"
+
+
+async def set_password(tx: Tx, id_: UUID, password_hash: str) -> None:
+    """Let a user sign in with another password; only its hash is kept."""
+    await tx.execute(SET_HASH, id_, password_hash)
+
+
+LOCK: Final = "SELECT id, username, email, state, created_at FROM users WHERE id = $1 FOR NO KEY UPDATE"
+
+
+async def lock(tx: Tx, id_: UUID) -> User:
+    """The user as they are once nobody else is changing them, for whoever is about to."""
+    row = await tx.fetchrow(LOCK, id_)
+    assert row
+    return User(**row)
+
+
 SET_STATE: Final = "UPDATE users SET state = $2 WHERE id = $1"
 
 

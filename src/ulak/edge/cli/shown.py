@@ -6,6 +6,7 @@ from typing import Any
 from ulak.admin.accounts import NewKey
 from ulak.admin.carriers import Standing
 from ulak.admin.catalogue import Header, Offer
+from ulak.admin.groups import Member, Membership
 from ulak.admin.history import History
 from ulak.admin.pricing import Explained, Listed
 from ulak.rules import money
@@ -60,6 +61,27 @@ def new_key(row: NewKey) -> Shown:
 def organization(row: Organization) -> Shown:
     """An organization."""
     return {"id": str(row.id), "name": row.name, "state": row.state, "createdAt": time(row.created_at)}
+
+
+def membership(row: Membership) -> Shown:
+    """Who is a member of what."""
+    return {
+        "organization": organization(row.organization),
+        "user": user(row.user),
+        "permissions": sorted(row.permissions),
+    }
+
+
+def member(row: Member) -> Shown:
+    """A member in the list of their organization's."""
+    return {
+        "username": row.user.username,
+        "email": row.user.email,
+        "state": row.user.state,
+        "permissions": list(row.permissions),
+        "memberCredit": money.fixed(row.balance),
+        "since": time(row.since),
+    }
 
 
 def carrier(row: Carrier) -> Shown:
