@@ -6,7 +6,7 @@ from ulak.admin import lookup
 from ulak.base.db import Database
 from ulak.rules import money
 from ulak.rules.actor import Actor
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.store import audit_log, credits
 
 NOTE_LENGTH_MAX: Final = 500
@@ -59,7 +59,8 @@ def _check(amount: int, note: str | None) -> None:
         raise Refused(Code.INVALID_VALUE, "The amount must be above 0.")
     if note is not None and (len(note) > NOTE_LENGTH_MAX or not note.isprintable()):
         raise Refused(
-            Code.INVALID_VALUE, f"A note has at most {NOTE_LENGTH_MAX} printable characters, on one line."
+            Code.INVALID_VALUE,
+            said("A note has at most {most} printable characters, on one line.", most=NOTE_LENGTH_MAX),
         )
 
 

@@ -9,7 +9,7 @@ from ulak.admin.terms import difference, given
 from ulak.base.db import Database, Tx
 from ulak.rules import ids, money, price
 from ulak.rules.actor import Actor
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.store import audit_log, notices, organizations, prices, services, users, volumes
 
 VOLUME_MAX: Final = 10**12
@@ -45,7 +45,7 @@ async def add(
     if starts and ends and _kept(starts) >= _kept(ends):
         raise Refused(Code.INVALID_VALUE, "A rule starts before it ends, by a millisecond at least.")
     if from_volume is not None and not 0 <= from_volume <= VOLUME_MAX:
-        raise Refused(Code.INVALID_VALUE, f"A volume is 0 to {VOLUME_MAX}.")
+        raise Refused(Code.INVALID_VALUE, said("A volume is 0 to {most}.", most=VOLUME_MAX))
     async with db.transaction() as tx:
         rule = await prices.add(
             tx,
@@ -94,7 +94,8 @@ async def remove(db: Database, actor: Actor, rule_id: UUID) -> prices.PriceRule:
         rule = await prices.remove(tx, rule_id)
         if rule is None:
             raise Refused(
-                Code.NOT_KNOWN, f"There is no rule {rule_id}; `ulak price list` shows which there are."
+                Code.NOT_KNOWN,
+                said("There is no rule {rule_id}; `ulak price list` shows which there are.", rule_id=rule_id),
             )
         told = difference(await _told(tx, rule), {})
         await audit_log.add(tx, actor, "price.remove", str(rule_id), **told)
