@@ -31,6 +31,12 @@ SIBLINGS = {
         ("organizations", "users"),
         ("statements", "closings"),
         ("statements", "credits"),
+        ("sessions", "operators"),
+        ("sessions", "users"),
+    },
+    "admin": {
+        ("entrance", "second_factor"),
+        ("operators", "accounts"),
     },
     "flow": {
         ("accept", "directory"),
@@ -55,7 +61,7 @@ SIBLINGS = {
 }
 
 #: Every module of a room may use these.
-SHARED = {"admin": {"lookup", "terms"}}
+SHARED = {"admin": {"guessing", "lookup", "passwords", "terms"}}
 
 #: Modules that may speak SMPP: the links, and the command that starts the simulated carrier.
 SPEAKS_SMPP = re.compile(r"ulak\.edge\.(carrier\.|cli\.)")

@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from ulak.admin import entrance
 from ulak.base.config import Config
 from ulak.base.db import COLLISION, UNREACHABLE, Database
 from ulak.flow import closing, fallback, searchable, sweep
@@ -61,6 +62,7 @@ async def _sweep(db: Database, config: Config) -> None:
         await _whole(lambda at: _relieve(db, at))
         if rounds % ROUNDS_BETWEEN_CLEANING == 0:
             await _whole(lambda at: _clean(db, at, config))
+            await _whole(lambda at: entrance.forget_old(db, at))
         rounds += 1
         await asyncio.sleep(config.sweep_seconds)
 
