@@ -20,6 +20,7 @@ SIBLINGS = {
     "edge": None,
     "store": {
         ("closings", "credits"),
+        ("depths", "queue"),
         ("everyone", "credits"),
         ("incidents", "messages"),
         ("keys", "users"),
@@ -37,6 +38,7 @@ SIBLINGS = {
     "admin": {
         ("entrance", "second_factor"),
         ("operators", "accounts"),
+        ("pulse", "carriers"),
     },
     "flow": {
         ("accept", "directory"),
@@ -55,6 +57,9 @@ SIBLINGS = {
         ("sweep", "dispatch"),
         ("sweep", "settle"),
         ("payment", "order"),
+        ("payment", "pulse"),
+        ("receipt", "pulse"),
+        ("settle", "pulse"),
         ("till", "order"),
         ("till", "payment"),
     },

@@ -34,6 +34,36 @@ async def whose(tx: Tx, first: UUID, last: UUID) -> tuple[UUID, UUID] | None:
     return (row["tenant_id"], row["id"]) if row else None
 
 
+class ToNumber(NamedTuple):
+    """A message to a number, and whose it is: of a user, and of an organization where they sent in its name."""
+
+    tenant_id: UUID
+    sending_id: UUID
+    position: int
+    user_id: UUID
+    text: str
+    sender: str | None
+    status: str
+    network: str | None
+    carrier_id: int | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+# By the index that `store.numbers` looks after. A sending's id begins with its time.
+TO_NUMBER: Final = """
+SELECT m.tenant_id, m.sending_id, m.position, s.user_id, coalesce(m.text, s.text) AS text, s.sender, m.status::text,
+       m.network, m.carrier_id, s.created_at, m.ended_at
+  FROM (SELECT * FROM messages WHERE recipient = $1 ORDER BY sending_id DESC, position LIMIT $2) m
+  JOIN sendings s ON s.tenant_id = m.tenant_id AND s.id = m.sending_id
+ ORDER BY m.sending_id DESC, m.position"""
+
+
+async def to_number(tx: Tx, number: int, rows_max: int) -> list[ToNumber]:
+    """The newest messages to a number, of whichever customer."""
+    return [ToNumber(*row) for row in await tx.fetch(TO_NUMBER, number, rows_max)]
+
+
 UNGATHERED: Final = """
 SELECT t.tenant_id, t.starts
   FROM (SELECT id FROM users UNION ALL SELECT id FROM organizations) o

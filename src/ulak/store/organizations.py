@@ -62,6 +62,17 @@ async def all(tx: Tx) -> list[Organization]:
     return [Organization(**row) for row in await tx.fetch(ALL)]
 
 
+HOLDING: Final = """
+SELECT id, name, state, created_at FROM organizations
+ WHERE strpos(lower(name), lower($1)) > 0 OR id::text = lower($1)
+ ORDER BY lower(name) = lower($1) DESC, lower(name) LIMIT $2"""
+
+
+async def holding(tx: Tx, fragment: str, rows_max: int) -> list[Organization]:
+    """Organizations with this in their name, whatever its case, or with this id; by name."""
+    return [Organization(**row) for row in await tx.fetch(HOLDING, fragment, rows_max)]
+
+
 SET_STATE: Final = "UPDATE organizations SET state = $2 WHERE id = $1"
 
 

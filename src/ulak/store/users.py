@@ -115,6 +115,17 @@ async def lock(tx: Tx, id_: UUID) -> User:
     return User(**row)
 
 
+HOLDING: Final = """
+SELECT id, username, email, state, created_at FROM users
+ WHERE strpos(lower(username), lower($1)) > 0 OR strpos(lower(email), lower($1)) > 0 OR id::text = lower($1)
+ ORDER BY lower(username) = lower($1) DESC, lower(username) LIMIT $2"""
+
+
+async def holding(tx: Tx, fragment: str, rows_max: int) -> list[User]:
+    """Users with this in their name or e-mail address, whatever its case, or with this id; by name."""
+    return [User(**row) for row in await tx.fetch(HOLDING, fragment, rows_max)]
+
+
 SET_STATE: Final = "UPDATE users SET state = $2 WHERE id = $1"
 
 

@@ -32,6 +32,9 @@ READING = [
     "price list",
     "price explain --service BobSMS",
     "audit",
+    "status",
+    "audit-log --limit 5",
+    "message find 05550000000",
 ]
 
 #: (a command, what the audit log calls it, about whom or what); KEY and RULE are ids from the answers before

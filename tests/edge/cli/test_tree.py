@@ -52,6 +52,9 @@ RELIED_ON: dict[str, set[str]] = {
     "service set-state": set(),
     "sender set": {"--service", "--org", "--user"},
     "message show": set(),
+    "message find": {"--limit"},
+    "status": set(),
+    "audit-log": {"--actor", "--action", "--subject", "--limit"},
     "message export": {
         *(
             "--user",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ulak.edge.cli import carriers, messages, people, run, sales, statement, texts
+from ulak.edge.cli import carriers, messages, people, run, sales, statement, status, texts
 from ulak.edge.cli.session import Json, answer, attempt, config, connected
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ _GROUPS = {
 }
 
 run.register(app)
+status.register(app)
 texts.register(app)
 statement.register(people.credit_app)
 for _name, _group in _GROUPS.items():

@@ -6,6 +6,7 @@ from typing import Any
 from ulak.admin.accounts import NewKey
 from ulak.admin.carriers import Standing
 from ulak.admin.catalogue import Header, Offer
+from ulak.admin.find import Message
 from ulak.admin.groups import Member, Membership
 from ulak.admin.history import History
 from ulak.admin.pricing import Explained, Listed
@@ -116,7 +117,12 @@ def carrier(row: Carrier) -> Shown:
 
 def standing(row: Standing) -> Shown:
     """A carrier with how its connections stand."""
-    link = {
+    return {**carrier(row.carrier), "link": link(row)}
+
+
+def link(row: Standing) -> Shown:
+    """How a carrier's connections stand."""
+    return {
         "state": row.up,
         "alarm": row.alarm,
         "reason": row.reason,
@@ -124,7 +130,6 @@ def standing(row: Standing) -> Shown:
         "bound": row.bound,
         "connections": row.connections,
     }
-    return {**carrier(row.carrier), "link": link}
 
 
 def standing_line(row: Standing) -> Shown:
@@ -259,3 +264,27 @@ def _exact(micros: Any) -> str:
 def balance(micros: int, currency: str) -> Shown:
     """What a credit holds."""
     return {"balance": money.fixed(micros), "currency": currency}
+
+
+def found(row: Message) -> Shown:
+    """A message that was looked for by its number."""
+    return {
+        "id": str(row.id),
+        "sendingId": str(row.sending_id),
+        "organization": row.organization,
+        "user": row.username,
+        "sender": row.sender,
+        "text": row.text,
+        "status": row.status.value,
+        "network": row.network,
+        "carrier": row.carrier,
+        "createdAt": time(row.created_at),
+        "endedAt": time(row.ended_at),
+    }
+
+
+def found_line(row: Message) -> Shown:
+    """The same for people."""
+    whose = f"{row.username} in {row.organization}" if row.organization else row.username
+    its = {"createdAt": time(row.created_at), "status": row.status.value, "of": whose, "id": str(row.id)}
+    return {**its, "text": row.text}
