@@ -14,7 +14,7 @@ from ulak.base.db import Database
 from ulak.rules import ids
 from ulak.rules.actor import Actor
 from ulak.rules.refusal import Code, Refused, said
-from ulak.store import audit_log, credits, keys, notices, users
+from ulak.store import audit_log, credits, keys, notices, sessions, users
 
 USERNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}")
@@ -95,12 +95,13 @@ async def set_user_state(
 
 
 async def set_password(db: Database, actor: Actor, username: str, password: str) -> users.User:
-    """Let a user sign in with another password from now on."""
+    """Let a user sign in with another password from now on; wherever they are signed in, they are no more."""
     hashed = await _hashed(password)
     assert hashed
     async with db.transaction() as tx:
         user = await lookup.user(tx, username)
         await users.set_password(tx, user.id, hashed)
+        await sessions.end_all(tx, user.id)
         await audit_log.add(tx, actor, "user.set-password", user.username)
     return user
 
@@ -153,7 +154,9 @@ async def revoke_key(db: Database, actor: Actor, key_id: UUID) -> keys.ApiKey:
                     "There is no key {key_id}; `ulak key list USERNAME` shows a user's keys.", key_id=key_id
                 ),
             )
-        await audit_log.add(tx, actor, "key.revoke", str(key_id))
+        owner = await users.names(tx, [key.user_id])
+        told = {"user": owner[key.user_id], "name": key.name, "prefix": key.prefix}
+        await audit_log.add(tx, actor, "key.revoke", str(key_id), **told)
         await notices.directory_changed(tx)
     return key
 

@@ -179,8 +179,10 @@ async def set_sender(
     parsed = sender.parse_header(header)
     async with db.transaction() as tx:
         row, whose = await _sender(tx, parsed, service, username, org)
+        was = await senders.lock(tx, row.service_id, row.organization_id, row.user_id)
         await senders.set(tx, row)
-        await audit_log.add(tx, actor, "sender.set", whose, service=service, header=parsed)
+        told = difference({"header": was} if was else {}, {"header": parsed})
+        await audit_log.add(tx, actor, "sender.set", whose, service=service, header=parsed, **told)
         await notices.directory_changed(tx)
         [found] = await _headers(tx, [row])
     return found
@@ -222,12 +224,19 @@ async def list_senders(db: Database) -> list[Header]:
         return await _headers(tx, await senders.all(tx))
 
 
+async def senders_of(db: Database, service: str, *, limit: int, offset: int = 0) -> tuple[list[Header], int]:
+    """Some of the customers' headers with a service, and how many there are."""
+    async with db.reading() as tx:
+        rows, total = await senders.page(tx, (await lookup.service(tx, service)).id, limit, offset)
+        return await _headers(tx, rows), total
+
+
 async def _headers(tx: Tx, rows: Sequence[senders.Sender]) -> list[Header]:
     offers = {offer.service.id: offer for offer in await _offers(tx, await services.all(tx))}
     approved = await senders.approved(tx)
     asking = {one.name: one.id for one in await carriers.all(tx) if one.headers == "approved"}
-    org_names = {one.id: one.name for one in await organizations.all(tx)}
-    usernames = {one.id: one.username for one in await users.all(tx)}
+    org_names = await organizations.names(tx, [row.organization_id for row in rows if row.organization_id])
+    usernames = await users.names(tx, [row.user_id for row in rows if row.user_id])
     return [
         Header(
             row.header,

@@ -68,8 +68,8 @@ async def add(
 async def _told(tx: Tx, rule: prices.PriceRule) -> dict[str, Any]:
     """A rule for the audit log, as people read it; without what it does not have."""
     names = {service.id: service.name for service in await services.all(tx)}
-    names |= {organization.id: organization.name for organization in await organizations.all(tx)}
-    names |= {user.id: user.username for user in await users.all(tx)}
+    names |= await organizations.names(tx, [rule.organization_id] if rule.organization_id else [])
+    names |= await users.names(tx, [rule.user_id] if rule.user_id else [])
     told = {
         "service": names.get(rule.service_id),
         "organization": names.get(rule.organization_id) if rule.organization_id else None,
@@ -118,6 +118,26 @@ async def list_all(db: Database) -> list[Listed]:
             )
             for rule in await prices.all(tx)
         ]
+
+
+async def of_service(db: Database, service: str, *, limit: int, offset: int = 0) -> tuple[list[Listed], int]:
+    """Some of a service's rules, everyone's first, and how many it has."""
+    async with db.reading() as tx:
+        its = await lookup.service(tx, service)
+        rules, total = await prices.page(tx, its.id, limit, offset)
+        org_names = await organizations.names(
+            tx, [rule.organization_id for rule in rules if rule.organization_id]
+        )
+        usernames = await users.names(tx, [rule.user_id for rule in rules if rule.user_id])
+    return [
+        Listed(
+            rule,
+            its.name,
+            org_names[rule.organization_id] if rule.organization_id else None,
+            usernames[rule.user_id] if rule.user_id else None,
+        )
+        for rule in rules
+    ], total
 
 
 class Explained(NamedTuple):
