@@ -32,7 +32,7 @@ async def overview_live(visit: Customer) -> Response:
             "sendings": visit.render("customer/sendings-rows.html", **found),
         }
 
-    return live.stream(visit, pieces)
+    return await live.stream(visit, pieces)
 
 
 async def _moving(visit: Customer) -> dict[str, object]:
