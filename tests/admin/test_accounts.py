@@ -1,5 +1,8 @@
 """Users and keys as they are kept: names once, secrets only as hashes, and nothing of what was refused."""
 
+import asyncio
+import json
+import threading
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -199,3 +202,76 @@ async def test_revoking_ends_one_key_and_no_other(db: Database) -> None:
     ended = {key.id: key.revoked_at is not None for key in await accounts.list_keys(db, "mark")}
     assert ended == {first.key.id: True, second.key.id: False}
     assert await code_of(accounts.revoke_key(db, BY, ids.new_id())) == Code.NOT_KNOWN
+
+
+# --- another password
+
+
+async def test_another_password_replaces_the_hash(db: Database) -> None:
+    await accounts.create_user(db, BY, "mark", "mark@example.com", "correct horse battery")
+
+    assert (await accounts.set_password(db, BY, "Mark", "şifre şifre ☕")).username == "mark"
+
+    kept = await value(db, "SELECT password_hash FROM users")
+    assert PasswordHasher().verify(kept, "şifre şifre ☕")
+    everything = await written(db)
+    assert "horse" not in everything
+    assert "şifre" not in everything
+    lines = await rows(db, "SELECT action, subject, detail::text FROM audit_log ORDER BY id")
+    assert tuple(lines[-1]) == ("user.set-password", "mark", "{}")
+
+
+async def test_a_user_without_a_password_gets_one(db: Database) -> None:
+    await mark(db)
+
+    await accounts.set_password(db, BY, "mark", "p" * 256)
+
+    assert PasswordHasher().verify(await value(db, "SELECT password_hash FROM users"), "p" * 256)
+
+
+@pytest.mark.parametrize("password", ["", "seven77", "p" * 257, "\udcff" * 8])
+async def test_a_password_that_is_none_changes_nothing(db: Database, password: str) -> None:
+    await accounts.create_user(db, BY, "mark", "mark@example.com", "correct horse battery")
+    kept, done = await value(db, "SELECT password_hash FROM users"), await actions(db)
+
+    assert await code_of(accounts.set_password(db, BY, "mark", password)) == Code.INVALID_VALUE
+    assert await code_of(accounts.create_user(db, BY, "ece", "e@example.com", password)) == Code.INVALID_VALUE
+
+    assert await value(db, "SELECT password_hash FROM users") == kept
+    assert await actions(db) == done
+
+
+async def test_nobodys_password_cannot_be_changed(db: Database) -> None:
+    assert await code_of(accounts.set_password(db, BY, "nobody", "correct horse")) == Code.NOT_KNOWN
+
+
+async def test_the_loop_goes_on_while_a_password_is_hashed(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hash takes a tenth of a second; here it takes until the loop has done something else."""
+    await mark(db)
+    went_on = threading.Event()
+
+    def hash_(self: PasswordHasher, password: str) -> str:
+        assert went_on.wait(10)
+        return "$argon2id$"
+
+    monkeypatch.setattr(PasswordHasher, "hash", hash_)
+    hashing = asyncio.create_task(accounts.set_password(db, BY, "mark", "correct horse"))
+    await asyncio.sleep(0)
+    went_on.set()
+
+    await hashing
+
+
+async def test_a_state_says_what_was_before_and_what_is_after(db: Database) -> None:
+    await mark(db)
+
+    for state in ("disabled", "disabled"):
+        await accounts.set_user_state(db, BY, "mark", state)  # type: ignore[arg-type]
+
+    lines = await rows(db, "SELECT detail::text FROM audit_log WHERE action = 'user.set-state' ORDER BY id")
+    assert [json.loads(line[0]) for line in lines] == [
+        {"before": {"state": "active"}, "after": {"state": "disabled"}},
+        {"before": {}, "after": {}},
+    ]

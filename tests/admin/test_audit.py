@@ -9,7 +9,7 @@ from tests.admin import BY, USD, rows, value
 from tests.flow.conftest import World, world
 from ulak.admin import accounts, audit, credit, groups
 from ulak.base.db import Database
-from ulak.flow import searchable
+from ulak.flow import searchable, summarised
 from ulak.flow.accept import now
 from ulak.rules.status import Status
 from ulak.store import blocks
@@ -60,7 +60,7 @@ async def test_books_of_a_working_house_are_right(world: World) -> None:
     await live(world)
 
     await assert_clean(world.db)
-    assert [proof.looked_at for proof in await proofs(world.db)] == [2, 4, 4, 4, 4, 4, 4, 4, 0, 0]
+    assert [proof.looked_at for proof in await proofs(world.db)] == [2, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0]
 
 
 async def test_messages_for_nothing_that_did_not_arrive_are_no_difference(world: World) -> None:
@@ -213,6 +213,35 @@ async def test_gathered_texts_that_are_not_their_sendings_are_found(
     await alter(world.db, statement)
 
     assert {one.what for one in (await proofs(world.db))[-1].differences} == {what}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE hours SET n_sendings = n_sendings + 1",
+        "UPDATE hours SET total_refunded = total_refunded - 1",
+        "UPDATE hours SET n_valid = n_valid - 1, n_sent = n_sent - 1",
+        "UPDATE hours SET open_ids = '{}' WHERE open_ids <> '{}'",
+        "UPDATE hours SET open_ids = ARRAY[gen_random_uuid()]",
+        "UPDATE hours SET starts = starts - interval '1 hour'",
+    ],
+)
+async def test_gathered_hours_that_are_not_the_sum_of_their_sendings_are_found(
+    world: World, statement: str
+) -> None:
+    await live(world)
+    who, service = await world.customer(), await world.service()
+    await world.send(who, service)
+    for tenant in await rows(world.db, "SELECT DISTINCT tenant_id FROM sendings"):
+        day = now().replace(hour=0, minute=0, second=0, microsecond=0)
+        for midnight in (day - timedelta(days=1), day):  # where midnight has come meanwhile
+            await summarised.gather_day(world.db, tenant["tenant_id"], midnight, midnight + timedelta(days=1))
+    await assert_clean(world.db)
+    await world.send(who, service)  # an hour that has fewer than there are is no difference
+    await assert_clean(world.db)
+    await alter(world.db, statement)
+
+    assert {one.what for one in (await proofs(world.db))[-1].differences} == {"hour"}
 
 
 async def test_a_refund_that_was_written_twice_cannot_be(world: World) -> None:

@@ -1,5 +1,6 @@
 """What is for sale: each setting within its limits, changed one by one, and nobody's change lost."""
 
+import json
 from typing import Any
 
 import pytest
@@ -261,3 +262,51 @@ async def test_of_two_who_make_the_same_name_at_once_one_is_refused(db: Database
 
     assert sorted(isinstance(result, Refused) for result in results) == [False, True]
     assert await actions(db) == ["user.create"]
+
+
+# --- what the audit log says of a change
+
+
+async def last_detail(house: Database) -> Any:
+    return json.loads(await value(house, "SELECT detail::text FROM audit_log ORDER BY id DESC LIMIT 1"))
+
+
+async def test_a_changed_service_says_what_was_before_and_what_is_after(house: Database) -> None:
+    await carrier(house, "other")
+
+    await catalogue.set_service(
+        house,
+        BY,
+        SERVICE,
+        price=USD // 4,
+        billing="message",
+        refund_on=frozenset({"not_sent"}),
+        sender="ACME",
+    )
+    assert await last_detail(house) == {
+        "before": {"price": "1.000000", "refund_on": ["no_signal", "not_sent"], "sender": None},
+        "after": {"price": "0.250000", "refund_on": ["not_sent"], "sender": "ACME"},
+    }
+
+    await catalogue.set_service(house, BY, SERVICE, route=["main@70", "other@30"], sender="")
+    assert await last_detail(house) == {
+        "before": {"sender": "ACME", "route": ["main"]},
+        "after": {"sender": None, "route": ["main@70", "other@30"]},
+    }
+
+    await catalogue.set_service(house, BY, SERVICE, route=["main@70", "other@30"], price=USD // 4)
+    assert await last_detail(house) == {"before": {}, "after": {}}
+
+
+async def test_a_changed_carrier_says_what_was_before_and_what_is_after_and_no_secret(
+    house: Database,
+) -> None:
+    await carriers.change(house, BY, "main", port=9, window_max=100, password="hunter3")
+
+    assert await last_detail(house) == {
+        "before": {"port": 2775},
+        "after": {"port": 9},
+        "secrets": ["password"],
+    }
+    await carriers.change(house, BY, "main", password="hunter3", state="paused")
+    assert await last_detail(house) == {"before": {"state": "active"}, "after": {"state": "paused"}}

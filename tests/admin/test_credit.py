@@ -205,3 +205,72 @@ async def test_a_transfer_and_a_leave_at_once_leave_no_credit_with_a_stranger(ho
     assert len(results) == 1
     assert await shares_of_strangers(house) == 0
     assert await credit.show(house, *POOL) == 100
+
+
+# --- taking back
+
+
+async def test_what_is_taken_back_is_in_the_pool_to_the_micro_unit(house: Database) -> None:
+    await credit.add(house, BY, 100, *POOL)
+    await credit.transfer(house, BY, 60, ORG, "mark", "March")
+
+    assert await credit.take_back(house, BY, 59, ORG, "mark", "too much") == (1, 99)
+
+    assert (await transfers(house))[1:] == [
+        ("handout", 60, BY.name, "March"),
+        ("handout", 59, BY.name, "too much"),
+    ]
+    assert (await actions(house))[-2:] == ["credit.handout", "credit.take-back"]
+    await assert_clean(house)
+
+
+async def test_no_more_is_taken_back_than_there_is_and_only_from_members(house: Database) -> None:
+    await accounts.create_user(house, BY, "ece", "ece@example.com")
+    await credit.add(house, BY, 10, *POOL)
+    await credit.transfer(house, BY, 5, ORG, "mark")
+    await credit.add(house, BY, 100, *OWN)
+    before = len(await transfers(house))
+
+    assert await code_of(credit.take_back(house, BY, 6, ORG, "mark")) == Code.INSUFFICIENT_CREDIT
+    assert await code_of(credit.take_back(house, BY, 1, ORG, "lale")) == Code.INSUFFICIENT_CREDIT
+    assert await code_of(credit.take_back(house, BY, 1, ORG, "ece")) == Code.NOT_KNOWN
+    assert await code_of(credit.take_back(house, BY, 0, ORG, "mark")) == Code.INVALID_VALUE
+    for note in ("n" * 501, "a\nb", "a\x1b[31m"):
+        assert await code_of(credit.take_back(house, BY, 1, ORG, "mark", note)) == Code.INVALID_VALUE
+        assert await code_of(credit.transfer(house, BY, 1, ORG, "mark", note)) == Code.INVALID_VALUE
+
+    assert len(await transfers(house)) == before
+    assert [await credit.show(house, *whose) for whose in (POOL, SHARE, OWN)] == [5, 5, 100]
+
+
+async def test_both_ways_at_once_nobody_waits_for_ever(house: Database) -> None:
+    """Each of them needs the pool and a share: taken in whatever order, they would lock each other out."""
+    await credit.add(house, BY, 1000, *POOL)
+    for who in ("mark", "lale"):
+        await credit.transfer(house, BY, 200, ORG, who)
+
+    await asyncio.gather(
+        *(
+            (credit.transfer, credit.take_back)[n % 2](house, BY, 7, ORG, ("mark", "lale")[n // 2 % 2])
+            for n in range(80)
+        )
+    )
+
+    assert [await credit.show(house, *whose) for whose in (POOL, SHARE, ("lale", ORG))] == [600, 200, 200]
+    await assert_clean(house)
+
+
+async def test_all_of_it_taken_back_while_the_member_leaves(house: Database) -> None:
+    await credit.add(house, BY, 10, *POOL)
+    await credit.transfer(house, BY, 10, ORG, "mark")
+
+    results = await asyncio.gather(
+        credit.take_back(house, BY, 10, ORG, "mark"),
+        groups.remove_member(house, BY, ORG, "mark"),
+        credit.take_back(house, BY, 10, ORG, "mark"),
+        return_exceptions=True,
+    )
+
+    assert not [one for one in results if isinstance(one, BaseException) and not isinstance(one, Refused)]
+    assert await credit.show(house, *POOL) == 10
+    await assert_clean(house)

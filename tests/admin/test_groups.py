@@ -1,11 +1,13 @@
 """Organizations and their members: found by name or id, permissions replaced as a whole, credit never left behind."""
 
+import asyncio
+import json
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from tests.admin import BY, ORG, USD, actions, found, value
+from tests.admin import BY, ORG, USD, actions, found, rows, value
 from ulak.admin import accounts, credit, groups
 from ulak.base.db import Database
 from ulak.rules import ids
@@ -131,3 +133,117 @@ async def test_a_closed_organization_can_still_be_looked_after(db: Database) -> 
     assert await credit.add(db, BY, 5, None, str(await id_of_org(db))) == 5
     assert await credit.transfer(db, BY, 2, ORG, "mark") == (2, 3)
     assert await groups.remove_member(db, BY, ORG, "mark") == 2
+
+
+# --- members, and what the audit log says of a change
+
+
+async def last_line(db: Database) -> tuple[str, str, Any]:
+    """(action, subject, detail) of what was done last."""
+    [row] = await rows(
+        db, "SELECT action, subject, detail::text AS detail FROM audit_log ORDER BY id DESC LIMIT 1"
+    )
+    return row["action"], row["subject"], json.loads(row["detail"])
+
+
+async def test_members_are_listed_with_what_they_may_do_and_hold(db: Database) -> None:
+    await found(db)
+    await groups.create(db, BY, "Other")
+    await groups.add_member(db, BY, "Other", "mark", ["organization.users.manage"])
+    await credit.add(db, BY, 5 * USD, "mark", ORG)
+    await credit.add(db, BY, 7 * USD, "mark", "Other")
+    await credit.add(db, BY, 9 * USD, None, ORG)
+    since = await value(db, "SELECT created_at FROM memberships ORDER BY created_at LIMIT 1")
+
+    lale, mark = await groups.members(db, ORG)
+
+    assert [lale.user.username, mark.user.username] == ["lale", "mark"]
+    assert (lale.balance, mark.balance) == (0, 5 * USD)
+    assert mark.permissions == tuple(sorted(DEFAULT))
+    assert mark.since == since
+    [elsewhere] = await groups.members(db, "other")
+    assert (elsewhere.permissions, elsewhere.balance) == ((Permission.USERS_MANAGE,), 7 * USD)
+    assert await code_of(groups.members(db, "Nobody")) == Code.NOT_KNOWN
+
+
+async def test_looking_after_an_organization_is_nobodys_by_default(db: Database) -> None:
+    await found(db)
+
+    assert not {Permission.USERS_MANAGE, Permission.CREDIT_MANAGE} & set(await permissions(db))
+    made = await groups.set_permissions(
+        db, BY, ORG, "mark", ["organization.users.manage", "organization.credit.manage"]
+    )
+    assert set(made.permissions) == {Permission.USERS_MANAGE, Permission.CREDIT_MANAGE}
+    assert await permissions(db) == ["organization.credit.manage", "organization.users.manage"]
+
+
+async def test_a_change_of_permissions_says_what_was_before_and_what_is_after(db: Database) -> None:
+    await found(db)
+    read, send = "organization.sms.read", "organization.sms.send"
+    assert (await last_line(db))[0] == "service.create"
+
+    await groups.set_permissions(db, BY, ORG, "mark", [read])
+    changed = {"user": "mark", "before": {"permissions": [read, send]}, "after": {"permissions": [read]}}
+    assert await last_line(db) == ("org.set-permissions", ORG, changed)
+
+    await groups.set_permissions(db, BY, ORG, "mark", [])
+    changed = {"user": "mark", "before": {"permissions": [read]}, "after": {"permissions": []}}
+    assert (await last_line(db))[2] == changed
+    assert await permissions(db) == []
+
+    await groups.add_member(db, BY, ORG, "mark", [send, send])
+    changed = {"user": "mark", "before": {"permissions": []}, "after": {"permissions": [send]}}
+    assert await last_line(db) == ("org.add-member", ORG, changed)
+
+    await groups.add_member(db, BY, ORG, "mark", [send])
+    assert (await last_line(db))[2] == {"user": "mark", "before": {}, "after": {}}
+
+    await groups.remove_member(db, BY, ORG, "mark")
+    await groups.add_member(db, BY, ORG, "mark")
+    changed = {"user": "mark", "before": {}, "after": {"permissions": sorted(DEFAULT)}}
+    assert (await last_line(db))[2] == changed
+
+
+async def test_only_a_members_permissions_can_be_changed(db: Database) -> None:
+    await found(db)
+    await accounts.create_user(db, BY, "ece", "ece@example.com")
+    before = await actions(db)
+
+    read = ["organization.sms.read"]
+    assert await code_of(groups.set_permissions(db, BY, ORG, "ece", read)) == Code.NOT_KNOWN
+    assert await code_of(groups.set_permissions(db, BY, ORG, "nobody", read)) == Code.NOT_KNOWN
+    assert await code_of(groups.set_permissions(db, BY, "Nobody", "mark", read)) == Code.NOT_KNOWN
+    assert await code_of(groups.set_permissions(db, BY, ORG, "mark", ["*"])) == Code.INVALID_VALUE
+
+    assert await actions(db) == before
+    assert await permissions(db) == sorted(DEFAULT)
+
+
+async def test_changes_at_once_each_say_what_the_one_before_left(db: Database) -> None:
+    await found(db)
+    each = [[one] for one in Permission] * 3
+
+    await asyncio.gather(*(groups.set_permissions(db, BY, ORG, "mark", wanted) for wanted in each))
+
+    lines = await rows(
+        db, "SELECT detail::text FROM audit_log WHERE action = 'org.set-permissions' ORDER BY id"
+    )
+    state = {"permissions": sorted(DEFAULT)}
+    for (line,) in lines:
+        detail = json.loads(line)
+        if detail["before"]:
+            assert detail["before"] == state
+            state = detail["after"]
+    assert state["permissions"] == await permissions(db)
+
+
+async def test_opening_and_closing_say_so_too(db: Database) -> None:
+    await found(db)
+
+    await groups.set_state(db, BY, ORG, "inactive")
+
+    assert await last_line(db) == (
+        "org.set-state",
+        ORG,
+        {"before": {"state": "active"}, "after": {"state": "inactive"}},
+    )

@@ -4,6 +4,7 @@ The numbers are computed by hand. Customers really send here, through `flow.acce
 explained can be held against the one that was paid.
 """
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.admin import BY, ORG, SERVICE, USD, actions, found, service, value
+from tests.admin import BY, ORG, SERVICE, USD, actions, found, rows, service, value
 from tests.flow.conftest import World, inhabited
 from ulak.admin import accounts, credit, groups, pricing
 from ulak.base.db import Database
@@ -278,3 +279,22 @@ async def test_what_cannot_be_explained(db: Database) -> None:
     assert await code_of(explained(db, "nobody")) == Code.NOT_KNOWN
     assert await code_of(explained(db, "ece", ORG)) == Code.NOT_KNOWN
     assert await code_of(explained(db, None, str(ids.new_id()))) == Code.NOT_KNOWN
+
+
+async def test_the_audit_log_says_of_a_rule_what_a_finance_person_would(db: Database) -> None:
+    await found(db)
+    at = datetime(2026, 3, 10, tzinfo=UTC)
+
+    percent = await add(db, "percent", "-12.5", org=ORG, from_volume=1000, starts=at)
+    fixed = await add(db, "fixed", "0.25", username="mark")
+    await pricing.remove(db, BY, percent)
+
+    lines = await rows(db, "SELECT detail::text FROM audit_log WHERE action LIKE 'price.%' ORDER BY id")
+    rule = {"service": SERVICE, "organization": ORG, "kind": "percent", "value": "-12.5 %"}
+    rule |= {"from_volume": 1000, "starts": "2026-03-10T00:00:00Z"}
+    of_mark = {"service": SERVICE, "user": "mark", "kind": "fixed", "value": "0.250000"}
+    assert [json.loads(line[0]) for line in lines] == [
+        {"id": str(percent), "before": {}, "after": rule},
+        {"id": str(fixed), "before": {}, "after": of_mark},
+        {"before": rule, "after": {}},
+    ]

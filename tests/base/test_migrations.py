@@ -16,7 +16,7 @@ from ulak.flow import searchable
 from ulak.rules import ids, stretches
 from ulak.rules.stretches import EPOCH
 from ulak.rules.text import fold
-from ulak.store import credits, listing
+from ulak.store import credits, everyone, listing
 from ulak.store.listing import Filter
 
 MIDNIGHT = datetime(2026, 3, 10, tzinfo=UTC)
@@ -133,5 +133,7 @@ async def test_lists_and_searches_hold_what_was_sent_before_there_were_any(
         await searchable.gather(db, MIDNIGHT + timedelta(days=9), since=EPOCH)
         await assert_right(db, gathered=len(DRIFTS), n=len(DRIFTS))
         await assert_listed(db, tenant, texts)
+        async with db.reading() as tx:
+            assert len(await everyone.to_number(tx, 905550000000, 100)) == len(DRIFTS)
     finally:
         await db.close()

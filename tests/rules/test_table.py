@@ -107,6 +107,7 @@ def test_lines_that_are_no_rows() -> None:
         (b"\xff\x81\x8d", "no text file"),
         (b",".join([b"5551112233"] * 51), "51 columns; at most 50"),
         (b"5551112233\n" * 100_001, "more than 100,000 rows"),
+        (b'Tel,Ad\n5551112233,"x\n' + b"5551112234,y\n" * 60, "mark in line 2 is never closed"),
         (b'5551112233,"' + b"x" * 200_000, "cannot be read as CSV"),
     ],
     ids=lambda value: str(value)[:20],

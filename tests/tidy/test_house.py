@@ -19,7 +19,10 @@ SIBLINGS = {
     "base": None,
     "edge": None,
     "store": {
+        ("closings", "credits"),
+        ("depths", "queue"),
         ("everyone", "credits"),
+        ("everyone", "hours"),
         ("incidents", "messages"),
         ("keys", "users"),
         ("listing", "search"),
@@ -28,6 +31,15 @@ SIBLINGS = {
         ("search", "sendings"),
         ("message_pages", "sendings"),
         ("organizations", "users"),
+        ("statements", "closings"),
+        ("statements", "credits"),
+        ("sessions", "operators"),
+        ("sessions", "users"),
+    },
+    "admin": {
+        ("entrance", "second_factor"),
+        ("pulse", "carriers"),
+        ("operators", "accounts"),
     },
     "flow": {
         ("accept", "directory"),
@@ -49,13 +61,16 @@ SIBLINGS = {
         ("sweep", "dispatch"),
         ("sweep", "settle"),
         ("payment", "order"),
+        ("payment", "pulse"),
+        ("receipt", "pulse"),
+        ("settle", "pulse"),
         ("till", "order"),
         ("till", "payment"),
     },
 }
 
 #: Every module of a room may use these.
-SHARED = {"admin": {"lookup", "terms"}}
+SHARED = {"admin": {"guessing", "lookup", "passwords", "terms"}}
 
 #: Modules that may speak SMPP: the links, and the command that starts the simulated carrier.
 SPEAKS_SMPP = re.compile(r"ulak\.edge\.(carrier\.|cli\.)")

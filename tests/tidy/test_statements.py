@@ -22,7 +22,10 @@ TENANT_TABLES = [
     "tallies",
     "search_blocks",
     "search_days",
+    "closings",
+    "closed",
     "drafts",
+    "hours",
 ]
 
 #: Statements on carrier tables may reach a tenant's row only through tenant_id; these sweep a whole table.

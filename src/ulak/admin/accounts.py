@@ -1,5 +1,6 @@
 """Users and their API keys: who there is, who may come in, and with which key."""
 
+import asyncio
 import re
 import secrets
 from hashlib import sha256
@@ -8,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from ulak.admin import lookup
+from ulak.admin.terms import difference
 from ulak.base.db import Database
 from ulak.rules import ids
 from ulak.rules.actor import Actor
@@ -17,6 +19,7 @@ from ulak.store import audit_log, credits, keys, notices, users
 USERNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}")
 PASSWORD_LENGTH_MIN: Final = 8
+PASSWORD_LENGTH_MAX: Final = 256
 KEY_NAME_LENGTH_MAX: Final = 100
 KEY_START: Final = "ulak_"
 KEY_PREFIX_LENGTH: Final = len(KEY_START) + 6
@@ -40,8 +43,9 @@ async def create_user(
         )
     if not EMAIL.fullmatch(email):
         raise Refused(Code.INVALID_VALUE, f"{email!r} is no e-mail address.")
+    hashed = await _hashed(password)
     async with db.transaction() as tx:
-        user = await users.add(tx, ids.new_id(), username, email, _hashed(password))
+        user = await users.add(tx, ids.new_id(), username, email, hashed)
         if user is None:
             raise Refused(Code.ALREADY_EXISTS, f"There is a user {username!r} already.")
         await credits.ensure(tx, user.id, user.id)
@@ -49,15 +53,20 @@ async def create_user(
     return user
 
 
-def _hashed(password: str | None) -> str | None:
-    """argon2id, with its own salt and parameters in the text."""
+async def _hashed(password: str | None) -> str | None:
+    """argon2id, with its own salt and parameters in the text. It takes its time, and a thread of its own for it."""
     if password is None:
         return None
-    if len(password) < PASSWORD_LENGTH_MIN:
-        raise Refused(Code.INVALID_VALUE, f"A password has at least {PASSWORD_LENGTH_MIN} characters.")
+    if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
+        raise Refused(
+            Code.INVALID_VALUE,
+            f"A password has {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters.",
+        )
+    if any("\ud800" <= character <= "\udfff" for character in password):
+        raise Refused(Code.INVALID_VALUE, "A password is a text: this one is not UTF-8.")
     from argon2 import PasswordHasher
 
-    return PasswordHasher().hash(password)
+    return await asyncio.to_thread(PasswordHasher().hash, password)
 
 
 async def list_users(db: Database) -> list[users.User]:
@@ -71,11 +80,23 @@ async def set_user_state(
 ) -> users.User:
     """Let a user in, or shut them out: their keys stop working at once."""
     async with db.transaction() as tx:
-        user = await lookup.user(tx, username)
+        user = await users.lock(tx, (await lookup.user(tx, username)).id)
         await users.set_state(tx, user.id, state)
-        await audit_log.add(tx, actor, "user.set-state", user.username, before=user.state, after=state)
+        changed = difference({"state": user.state}, {"state": state})
+        await audit_log.add(tx, actor, "user.set-state", user.username, **changed)
         await notices.directory_changed(tx)
         return await lookup.user(tx, username)
+
+
+async def set_password(db: Database, actor: Actor, username: str, password: str) -> users.User:
+    """Let a user sign in with another password from now on."""
+    hashed = await _hashed(password)
+    assert hashed
+    async with db.transaction() as tx:
+        user = await lookup.user(tx, username)
+        await users.set_password(tx, user.id, hashed)
+        await audit_log.add(tx, actor, "user.set-password", user.username)
+    return user
 
 
 async def create_key(

@@ -1,12 +1,14 @@
 """Carriers: the connections an operator has to them, how they stand, and which sender headers they know."""
 
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final, Literal
 
 from ulak.admin import lookup
-from ulak.admin.terms import given, within
+from ulak.admin.terms import difference, given, within
 from ulak.admin.terms import name as checked_name
 from ulak.base.db import Database
 from ulak.rules import network, outcome, segments, sender
@@ -43,10 +45,18 @@ async def change(db: Database, actor: Actor, name: str, **changes: Any) -> carri
         after = replace(before, **changed)
         _check(after)
         await carriers.update(tx, after)
-        shown = {key: value for key, value in changed.items() if key not in SECRET}
-        await audit_log.add(tx, actor, "carrier.set", before.name, changed=shown, fields=sorted(changed))
+        told = difference(_told(before, changed), _told(after, changed), secret=SECRET)
+        await audit_log.add(tx, actor, "carrier.set", before.name, **told)
         await notices.directory_changed(tx)
     return after
+
+
+def _told(its: carriers.Settings, names: Iterable[str]) -> dict[str, Any]:
+    """Some of the settings for the audit log; authorities by their digest, which says whether they are the same."""
+    told = {name: getattr(its, name) for name in names}
+    if told.get("tls_ca"):
+        told["tls_ca"] = f"SHA-256 {sha256(told['tls_ca'].encode()).hexdigest()}"
+    return told
 
 
 def _check(its: carriers.Settings) -> None:

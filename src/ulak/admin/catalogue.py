@@ -1,11 +1,11 @@
 """What is for sale: services, over which carriers each goes, and customers' sender headers with them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ulak.admin import lookup
-from ulak.admin.terms import given, within
+from ulak.admin.terms import difference, given, within
 from ulak.admin.terms import name as checked_name
 from ulak.base.db import Database, Tx
 from ulak.rules import ids, money, route, sender
@@ -126,15 +126,26 @@ async def set_service(
         after = replace(before, **changed)
         _check(after)
         await services.update(tx, after)
-        shown = {
-            key: sorted(value) if isinstance(value, frozenset) else value for key, value in changed.items()
-        }
+        was, is_ = _told(before, changed), _told(after, changed)
         if route:
+            was["route"] = [str(hop) for hop in (await _offer(tx, before)).route]
             await routes.set(tx, before.id, await _hops(tx, route))
-            shown["route"] = list(route)
-        await audit_log.add(tx, actor, "service.set", before.name, changed=shown)
+        offer = await _offer(tx, after)
+        if route:
+            is_["route"] = [str(hop) for hop in offer.route]
+        await audit_log.add(tx, actor, "service.set", before.name, **difference(was, is_))
         await notices.directory_changed(tx)
-        return await _offer(tx, after)
+        return offer
+
+
+def _told(its: services.Settings, names: Iterable[str]) -> dict[str, Any]:
+    """Some of the settings for the audit log, as people read them."""
+    told = {name: getattr(its, name) for name in names}
+    if "price" in told:
+        told["price"] = money.fixed(told["price"])
+    if "refund_on" in told:
+        told["refund_on"] = sorted(told["refund_on"])
+    return told
 
 
 async def list_services(db: Database) -> list[Offer]:

@@ -1,4 +1,4 @@
-"""Credit: topping up, correcting, handing out, looking. The amounts are micro-units."""
+"""Credit: topping up, correcting, handing out, taking back, looking. The amounts are micro-units."""
 
 from typing import Final, Literal
 
@@ -35,11 +35,7 @@ async def _fund(
     org: str | None,
     note: str | None,
 ) -> int:
-    _check(amount)
-    if note is not None and (len(note) > NOTE_LENGTH_MAX or not note.isprintable()):
-        raise Refused(
-            Code.INVALID_VALUE, f"A note has at most {NOTE_LENGTH_MAX} printable characters, on one line."
-        )
+    _check(amount, note)
     async with db.transaction() as tx:
         customer = await lookup.customer(tx, username, org, keep=True)
         tenant_id, owner_id = customer.account
@@ -58,21 +54,49 @@ async def _fund(
         return await credits.balance(tx, tenant_id, owner_id)
 
 
-def _check(amount: int) -> None:
+def _check(amount: int, note: str | None) -> None:
     if amount <= 0:
         raise Refused(Code.INVALID_VALUE, "The amount must be above 0.")
+    if note is not None and (len(note) > NOTE_LENGTH_MAX or not note.isprintable()):
+        raise Refused(
+            Code.INVALID_VALUE, f"A note has at most {NOTE_LENGTH_MAX} printable characters, on one line."
+        )
 
 
-async def transfer(db: Database, actor: Actor, amount: int, org: str, username: str) -> tuple[int, int]:
+async def transfer(
+    db: Database, actor: Actor, amount: int, org: str, username: str, note: str | None = None
+) -> tuple[int, int]:
     """From an organization's pool to a member; returns what the member and the pool hold now."""
-    _check(amount)
+    return await _hand(db, actor, amount, org, username, note, back=False)
+
+
+async def take_back(
+    db: Database, actor: Actor, amount: int, org: str, username: str, note: str | None = None
+) -> tuple[int, int]:
+    """From a member back to the organization's pool, never below zero; returns what both hold now."""
+    return await _hand(db, actor, amount, org, username, note, back=True)
+
+
+async def _hand(
+    db: Database, actor: Actor, amount: int, org: str, username: str, note: str | None, *, back: bool
+) -> tuple[int, int]:
+    _check(amount, note)
     async with db.transaction() as tx:
         customer = await lookup.customer(tx, username, org, keep=True)
         pool, member = customer.account
+        await credits.lock(tx, pool, (pool, member))
         await credits.move(
-            tx, tenant_id=pool, kind="handout", debit=pool, credit=member, amount=amount, actor=actor.name
+            tx,
+            tenant_id=pool,
+            kind="handout",
+            debit=member if back else pool,
+            credit=pool if back else member,
+            amount=amount,
+            actor=actor.name,
+            note=note,
         )
-        await audit_log.add(tx, actor, "credit.handout", str(customer), amount=money.fixed(amount))
+        action = "credit.take-back" if back else "credit.handout"
+        await audit_log.add(tx, actor, action, str(customer), amount=money.fixed(amount), note=note)
         return await credits.balance(tx, pool, member), await credits.balance(tx, pool, pool)
 
 

@@ -129,19 +129,18 @@ async def give_code(db: Database, token: str, code: str, address: str | None) ->
     found = await _half(db, token, at)
     if found is None:
         raise Refused(Code.UNAUTHORIZED, TOO_LATE)
-    account = _account(found)
+    account, door = _account(found), _door(found.session)
     guesses = guessing.at_a_code(account.id, address)
     await guessing.count(db, guesses, at)
     async with db.transaction() as tx:
-        actor = _actor(account, address)
+        await _held(tx, door, account.id)  # whoever shuts them out, or sets their password, waits and ends it
         fits = await second_factor.spend(tx, account.id, code, at)
-        door: Door = "operator" if found.operator else "customer"
         if fits:
             if not await sessions.end(tx, _hash(token)):
                 raise Refused(Code.UNAUTHORIZED, TOO_LATE)
             await guessing.take_back(tx, guesses)
             opened = await _open(tx, account, address, found.session.agent, at)
-        action = "sign-in" if fits else "sign-in.failed"
+        action, actor = "sign-in" if fits else "sign-in.failed", _actor(account, address)
         await audit_log.add(tx, actor, action, account.username, door=door, second_factor=True)
     if not fits:
         _log.warning("code_failed", door=door, who=account.username)

@@ -1,12 +1,13 @@
 """Prices: rules, and how a customer's price comes about."""
 
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from ulak.admin import lookup
-from ulak.base.db import Database
-from ulak.rules import ids, price
+from ulak.admin.terms import difference, given
+from ulak.base.db import Database, Tx
+from ulak.rules import ids, money, price
 from ulak.rules.actor import Actor
 from ulak.rules.refusal import Code, Refused
 from ulak.store import audit_log, notices, organizations, prices, services, users, volumes
@@ -58,9 +59,28 @@ async def add(
             starts=starts,
             ends=ends,
         )
-        await audit_log.add(tx, actor, "price.add", service, id=str(rule.id), kind=kind, value=value)
+        told = difference({}, await _told(tx, rule))
+        await audit_log.add(tx, actor, "price.add", service, id=str(rule.id), **told)
         await notices.directory_changed(tx)
     return rule
+
+
+async def _told(tx: Tx, rule: prices.PriceRule) -> dict[str, Any]:
+    """A rule for the audit log, as people read it; without what it does not have."""
+    names = {service.id: service.name for service in await services.all(tx)}
+    names |= {organization.id: organization.name for organization in await organizations.all(tx)}
+    names |= {user.id: user.username for user in await users.all(tx)}
+    told = {
+        "service": names.get(rule.service_id),
+        "organization": names.get(rule.organization_id) if rule.organization_id else None,
+        "user": names.get(rule.user_id) if rule.user_id else None,
+        "kind": rule.kind,
+        "value": f"{money.short(rule.value)} %" if rule.kind == "percent" else money.fixed(rule.value),
+        "from_volume": rule.from_volume,
+        "starts": rule.starts,
+        "ends": rule.ends,
+    }
+    return given(told)
 
 
 def _kept(at: datetime) -> int:
@@ -76,7 +96,8 @@ async def remove(db: Database, actor: Actor, rule_id: UUID) -> prices.PriceRule:
             raise Refused(
                 Code.NOT_KNOWN, f"There is no rule {rule_id}; `ulak price list` shows which there are."
             )
-        await audit_log.add(tx, actor, "price.remove", str(rule_id), kind=rule.kind, value=rule.value)
+        told = difference(await _told(tx, rule), {})
+        await audit_log.add(tx, actor, "price.remove", str(rule_id), **told)
         await notices.directory_changed(tx)
     return rule
 

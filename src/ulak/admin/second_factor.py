@@ -1,4 +1,4 @@
-"""Second factors: codes of six digits that change every thirty seconds (RFC 6238), as every authenticator app knows them.
+"""Second factors: codes of six digits that change every thirty seconds (RFC 6238), as authenticator apps show them.
 
 In: who somebody is, and codes as they typed them. Out: a secret to show once, a yes or no. A code is good in its own
 step and in the one before and after it, and once. The secret never leaves after it was confirmed.
@@ -111,7 +111,9 @@ async def spend(tx: Tx, owner_id: UUID, code: str, at: datetime) -> bool:
     """Use a code up; False when it does not fit or was used. The caller counts guesses."""
     factor = await second_factors.of(tx, owner_id)
     step = _step(factor, code, at) if factor else None
-    return bool(factor and step) and await second_factors.spend(tx, owner_id, factor.secret, step)
+    if factor is None or step is None:
+        return False
+    return await second_factors.spend(tx, owner_id, factor.secret, step)
 
 
 def _step(factor: second_factors.SecondFactor, code: str, at: datetime) -> int | None:

@@ -1,5 +1,6 @@
 """What may be said: names and numbers that people give, checked in one way for every room of `admin`."""
 
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from ulak.rules.refusal import Code, Refused
@@ -20,6 +21,24 @@ def within(what: str, value: int, least: int, most: int) -> None:
     """Refuse a number out of its bounds."""
     if not least <= value <= most:
         raise Refused(Code.INVALID_VALUE, f"The {what} must be {least} to {most}.")
+
+
+def difference(
+    before: Mapping[str, Any], after: Mapping[str, Any], *, secret: Collection[str] = ()
+) -> dict[str, Any]:
+    """What an audit line says of a change: in `before` and `after` the fields that differ, each with what it was and
+    what it became. A secret stands only by its name, in `secrets`."""
+    changed = [key for key in {**before, **after} if _said(before, key) != _said(after, key)]
+    said: dict[str, Any] = {
+        which: {key: its[key] for key in changed if key in its and key not in secret}
+        for which, its in (("before", before), ("after", after))
+    }
+    hidden = sorted(key for key in changed if key in secret)
+    return said | ({"secrets": hidden} if hidden else {})
+
+
+def _said(its: Mapping[str, Any], key: str) -> tuple[bool, Any]:
+    return key in its, its.get(key)
 
 
 def given(settings: dict[str, Any]) -> dict[str, Any]:

@@ -12,25 +12,40 @@ from typing import Final
 
 import structlog
 
+from ulak.admin import entrance
 from ulak.base.config import Config
 from ulak.base.db import COLLISION, UNREACHABLE, Database
-from ulak.flow import fallback, searchable, sweep
+from ulak.flow import closing, fallback, numbers, pulse, searchable, summarised, sweep
 from ulak.flow.accept import now
+from ulak.flow.pulse import What
 from ulak.rules.stretches import EPOCH
 
 ROUNDS_BETWEEN_CLEANING: Final = 60
+#: So often it shows in the pulse that there is a courier.
+ROUNDS_BETWEEN_SIGNS: Final = 12
+#: What is newer is looked through whole by a search for a number.
+NUMBERING_SECONDS: Final = 30.0
 #: Texts of today and yesterday are gathered often; whether anything older is left, seldom.
 GATHERING_SECONDS: Final = 30.0
 GATHERINGS_BETWEEN_CATCHING_UP: Final = 120
+#: Each round looks at what every tenant's ledger has grown by.
+CLOSING_SECONDS: Final = 120.0
+#: What the last days' hours come to is gathered often; whether any before them is left, once a day.
+SUMMING_SECONDS: Final = 300.0
+SUMMINGS_BETWEEN_CATCHING_UP: Final = 288
+RECENT: Final = timedelta(days=3)
 
 _log = structlog.get_logger(__name__)
 
 
 async def run(db: Database, config: Config) -> None:
-    """Sweep every `config.sweep_seconds`, and gather texts beside it, for ever."""
+    """Sweep every `config.sweep_seconds`; gather texts, numbers and sums and close ledgers beside it, for ever."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_sweep(db, config))
         tasks.create_task(_gather(db))
+        tasks.create_task(_number(db))
+        tasks.create_task(_sum_up(db))
+        tasks.create_task(_close(db))
 
 
 async def _gather(db: Database) -> None:
@@ -42,6 +57,29 @@ async def _gather(db: Database) -> None:
         await asyncio.sleep(GATHERING_SECONDS)
 
 
+async def _close(db: Database) -> None:
+    ledgers = closing.Closing(db)
+    while True:
+        await _whole(ledgers.round)
+        await asyncio.sleep(CLOSING_SECONDS)
+
+
+async def _sum_up(db: Database) -> None:
+    rounds = 0
+    while True:
+        since = now() - RECENT if rounds % SUMMINGS_BETWEEN_CATCHING_UP else EPOCH
+        await _whole(partial(summarised.gather, db, since=since))
+        rounds += 1
+        await asyncio.sleep(SUMMING_SECONDS)
+
+
+async def _number(db: Database) -> None:
+    numbering = numbers.Numbering(db)
+    while True:
+        await _whole(lambda _: numbering.some())
+        await asyncio.sleep(NUMBERING_SECONDS)
+
+
 async def _sweep(db: Database, config: Config) -> None:
     rounds = 0
     while True:
@@ -51,6 +89,9 @@ async def _sweep(db: Database, config: Config) -> None:
         await _whole(lambda at: _relieve(db, at))
         if rounds % ROUNDS_BETWEEN_CLEANING == 0:
             await _whole(lambda at: _clean(db, at, config))
+            await _whole(lambda at: entrance.forget_old(db, at))
+        if rounds % ROUNDS_BETWEEN_SIGNS == 0:
+            pulse.count(What.SWEEPS)
         rounds += 1
         await asyncio.sleep(config.sweep_seconds)
 

@@ -23,6 +23,7 @@ from ulak.base.config import Config
 from ulak.base.db import UNREACHABLE, Database
 from ulak.base.embedded import Embedded
 from ulak.base.migrate import migrate
+from ulak.flow import pulse
 from ulak.rules.refusal import Code, Refused
 
 PORT_WAIT_SECONDS: Final = 5.0
@@ -140,6 +141,7 @@ async def _run(
     """Run roles right here until `stop`; an error in one ends them all."""
     async with _database(config, dsn) as db:
         tasks = [asyncio.create_task(_ROLES[role](config, db, listener, stop), name=role) for role in roles]
+        tasks.append(asyncio.create_task(pulse.keep_telling(db), name="pulse"))
         stopped = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
         for task in (*tasks, stopped):

@@ -177,7 +177,8 @@ async def apply_receipts(
     """End what receipts say has ended, and what ends without one (`also`); count `moves` on the way."""
     matches = await receipt.match(tx, carrier_id, incoming, new_refs, at)
     ends = {**matches.ends, **also}
-    all_ended = await settle(tx, list(ends.values()), at, also=moves) == len(ends)
+    n_ended = await settle(tx, list(ends.values()), at, also=moves, carrier_id=carrier_id)
+    all_ended = n_ended == len(ends)
     keys = {key for _, key in matches.matched} if matches.progress or not all_ended else set()
     before = await messages.ended_before(tx, list(keys), at) if keys else set()
     await receipt.keep(tx, carrier_id, matches, before, at)
@@ -222,6 +223,6 @@ async def give_back(
         await unsure.write_down(tx, carrier_id, lost, why, at)
         if again:
             await messages.count_attempt(tx, again)
-        await settle(tx, [unsure.end_of(key) for key in ended], at)
+        await settle(tx, [unsure.end_of(key) for key in ended], at, carrier_id=carrier_id)
         if runs:
             await queue.release(tx, runs, lease_id)

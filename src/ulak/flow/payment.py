@@ -14,7 +14,9 @@ from uuid import UUID
 
 from ulak.base import metrics
 from ulak.base.db import Database, Tx, Write, write
+from ulak.flow import pulse
 from ulak.flow.order import Order
+from ulak.flow.pulse import What
 from ulak.rules import money
 from ulak.rules.refusal import Code, Refused
 from ulak.store import credits, idempotency, messages, notices, queue, sendings, volumes
@@ -72,6 +74,9 @@ class Payment:
         paid = [order for order, decision in zip(orders, decisions, strict=True) if isinstance(decision, int)]
         metrics.ORDERS_TOGETHER.observe(len(orders))
         metrics.ACCEPTED.inc(sum(len(order.recipients) for order in paid))
+        for order in paid:
+            pulse.count(What.SENDINGS, label=order.source)
+            pulse.count(What.MESSAGES, len(order.recipients), label=order.source)
         return decisions
 
     async def _at_once(self, orders: Sequence[Order]) -> list[Decision] | None:

@@ -9,13 +9,19 @@ two miss each other, the sweep brings them together.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from ulak.base import metrics
 from ulak.base.db import Tx
+from ulak.flow import pulse
+from ulak.flow.pulse import What
 from ulak.rules.status import Status
 from ulak.store import messages, receipts, submits
 from ulak.store.messages import End, Key
 from ulak.store.receipts import Receipt
+
+#: What receipts are called in the pulse that only tell how far a message has come.
+PROGRESS: Final = "progress"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,10 @@ async def match(
     ends, repeated = _ends((receipt, chosen[receipt.ref]) for receipt in known if receipt.ref in chosen)
     matched = [(receipt, _key(chosen[receipt.ref])) for receipt in incoming if receipt.ref in chosen]
     _count(carrier_id, len(matched) + len(parked), len(unmatched), len(parked))
+    for receipt in incoming:
+        pulse.count(What.RECEIPTS, carrier_id=carrier_id, label=receipt.status or PROGRESS)
+    pulse.count(What.UNMATCHED, len(unmatched), carrier_id=carrier_id)
+    pulse.count(What.CLAIMED, len(parked), carrier_id=carrier_id)
     return Matches(ends, matched, repeated, any(receipt.status is None for receipt, _ in matched))
 
 

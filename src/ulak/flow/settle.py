@@ -10,14 +10,23 @@ from datetime import datetime
 
 from ulak.base import metrics
 from ulak.base.db import Tx
+from ulak.flow import pulse
+from ulak.flow.pulse import What
 from ulak.rules.status import FINAL, Status
 from ulak.store import credits, messages, sendings
 
 
 async def settle(
-    tx: Tx, ends: Sequence[messages.End], at: datetime, *, also: Iterable[sendings.Move] = ()
+    tx: Tx,
+    ends: Sequence[messages.End],
+    at: datetime,
+    *,
+    also: Iterable[sendings.Move] = (),
+    carrier_id: int = 0,
 ) -> int:
     """End messages (each once in `ends`), refund, count; `also` are moves to count in the same breath.
+
+    `carrier_id` is the carrier at which those end that none has taken.
 
     Returns how many of `ends` changed something; the rest had ended before.
     """
@@ -28,6 +37,9 @@ async def settle(
     for group in final:
         metrics.ENDED.labels(group.status).inc(group.n)
         metrics.REFUNDED.inc(len(group.positions))
+        where = group.carrier_id or carrier_id
+        pulse.count(What.ENDED, group.n, carrier_id=where, label=group.status)
+        pulse.count(What.REFUNDS, len(group.positions), carrier_id=where)
     return sum(group.n for group in ended)
 
 

@@ -12,12 +12,24 @@ from ulak.base.db import Database
 from ulak.flow.dispatch import apply_receipts
 from ulak.flow.settle import settle
 from ulak.rules.status import Status
-from ulak.store import drafts, everyone, idempotency, incidents, links, messages, queue, receipts, submits
+from ulak.store import (
+    drafts,
+    everyone,
+    idempotency,
+    incidents,
+    links,
+    messages,
+    pulse,
+    queue,
+    receipts,
+    submits,
+)
 from ulak.store.messages import ALL_PARTS, End
 
 ROWS_MAX: Final = 50
 MESSAGES_MAX: Final = 5000
 HISTORY_ROWS_MAX: Final = 10_000
+PULSE_HOURS: Final = 26
 
 
 async def expired_in_queue(db: Database, at: datetime) -> bool:
@@ -73,6 +85,7 @@ async def old_records(db: Database, at: datetime, *, receipt_hours: float, histo
         await idempotency.forget_old(tx, at)
         await drafts.forget_old(tx, at)
         await links.forget_old(tx, at - timedelta(days=1))
+        await pulse.forget_old(tx, at - timedelta(hours=PULSE_HOURS))
         await receipts.forget_unmatched(tx, at - timedelta(hours=receipt_hours))
         gone = [
             await forget(tx, before, HISTORY_ROWS_MAX)

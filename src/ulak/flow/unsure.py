@@ -54,7 +54,7 @@ async def take_over(tx: Tx, carrier_id: int, runs: Sequence[Run], at: datetime) 
     if unsure or again:
         await write_down(tx, carrier_id, [*unsure, *again], LAPSED, at)
     if unsure:
-        await settle(tx, [end_of(one.key) for one in unsure], at)
+        await settle(tx, [end_of(one.key) for one in unsure], at, carrier_id=carrier_id)
         work = [Work(run, [due for due in its if due.position >= _gone_to(run)]) for run, its in work]
     empty = [run.id for run, its in work if not its]
     if empty:

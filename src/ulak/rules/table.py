@@ -29,6 +29,8 @@ CELL_MAX: Final = 1000
 """Characters."""
 NAME_MAX: Final = 60
 """Characters of a column's name."""
+ROW_LINES_MAX: Final = 50
+"""Lines that a row may go over, where its cells have ends of lines in them."""
 RAW_BYTES_MAX: Final = 32 * 1024 * 1024
 FAULTS_MAX: Final = 20
 """Lines that are named; all of them are counted."""
@@ -177,9 +179,13 @@ def _separator(text: str) -> str:
 
 
 def _lines(text: str, separator: str, skipped: int) -> Iterator[tuple[int, list[str]]]:
-    """The lines that are not blank, with their numbers."""
+    """The rows that are not blank, with the numbers of the lines they end on; refused where one never ends."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    before = 0
     for row in reader:
+        if reader.line_num - before > ROW_LINES_MAX:
+            raise _refused("A quotation mark in line {line} is never closed.", line=before + 1 + skipped)
+        before = reader.line_num
         cells = [cell.strip() for cell in row]
         if any(cells):
             yield reader.line_num + skipped, cells

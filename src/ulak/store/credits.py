@@ -57,6 +57,14 @@ async def balances_of(tx: Tx, owner_id: UUID, tenants: Sequence[UUID]) -> dict[U
     return {row["tenant_id"]: row["balance"] for row in rows}
 
 
+BALANCES: Final = "SELECT owner_id, balance FROM credits WHERE tenant_id = $1"
+
+
+async def balances(tx: Tx, tenant_id: UUID) -> dict[UUID, int]:
+    """Every credit of a tenant, by its owner."""
+    return {row["owner_id"]: row["balance"] for row in await tx.fetch(BALANCES, tenant_id)}
+
+
 TAKE: Final = """
 UPDATE credits SET balance = balance - $3
  WHERE tenant_id = $1 AND owner_id = $2 AND balance >= $3 RETURNING balance"""
@@ -90,6 +98,16 @@ async def move(
         await ensure(tx, tenant_id, credit)
         await tx.execute(GIVE, tenant_id, credit, amount)
     await tx.execute(MOVE, tenant_id, kind, debit, credit, amount, actor, note)
+
+
+LOCK: Final = """
+SELECT FROM credits WHERE tenant_id = $1 AND owner_id = ANY($2::uuid[]) ORDER BY owner_id FOR NO KEY UPDATE"""
+
+
+async def lock(tx: Tx, tenant_id: UUID, owners: Sequence[UUID]) -> None:
+    """Keep these credits of a tenant from changing until the end of the transaction, in the order in which `to_take`
+    and refunds lock them: for whoever moves something between two of them, in either direction."""
+    await tx.execute(LOCK, tenant_id, list(owners))
 
 
 CHARGE: Final = """

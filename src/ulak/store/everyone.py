@@ -10,6 +10,7 @@ from uuid import UUID
 
 from ulak.base.db import Tx
 from ulak.rules.signature import signature
+from ulak.store import hours
 
 OVERDUE: Final = """
 SELECT tenant_id, id FROM sendings WHERE completed_at IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2"""
@@ -34,6 +35,36 @@ async def whose(tx: Tx, first: UUID, last: UUID) -> tuple[UUID, UUID] | None:
     return (row["tenant_id"], row["id"]) if row else None
 
 
+class ToNumber(NamedTuple):
+    """A message to a number, and whose it is: of a user, and of an organization where they sent in its name."""
+
+    tenant_id: UUID
+    sending_id: UUID
+    position: int
+    user_id: UUID
+    text: str
+    sender: str | None
+    status: str
+    network: str | None
+    carrier_id: int | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+# By the index that `store.numbers` looks after. A sending's id begins with its time.
+TO_NUMBER: Final = """
+SELECT m.tenant_id, m.sending_id, m.position, s.user_id, coalesce(m.text, s.text) AS text, s.sender, m.status::text,
+       m.network, m.carrier_id, s.created_at, m.ended_at
+  FROM (SELECT * FROM messages WHERE recipient = $1 ORDER BY sending_id DESC, position LIMIT $2) m
+  JOIN sendings s ON s.tenant_id = m.tenant_id AND s.id = m.sending_id
+ ORDER BY m.sending_id DESC, m.position"""
+
+
+async def to_number(tx: Tx, number: int, rows_max: int) -> list[ToNumber]:
+    """The newest messages to a number, of whichever customer."""
+    return [ToNumber(*row) for row in await tx.fetch(TO_NUMBER, number, rows_max)]
+
+
 UNGATHERED: Final = """
 SELECT t.tenant_id, t.starts
   FROM (SELECT id FROM users UNION ALL SELECT id FROM organizations) o
@@ -52,6 +83,38 @@ async def ungathered(
     where `rows_min` are not."""
     rows = await tx.fetch(UNGATHERED, since, until, today, rows_min, rows_max)
     return [(row["tenant_id"], row["starts"]) for row in rows]
+
+
+UNCLOSED: Final = """
+SELECT o.id
+  FROM (SELECT id FROM users UNION ALL SELECT id FROM organizations) o
+  LEFT JOIN closed c ON c.tenant_id = o.id
+ CROSS JOIN LATERAL (
+       SELECT id FROM transfers t WHERE t.tenant_id = o.id AND t.id > coalesce(c.last_id, 0) AND t.id <= $1
+        ORDER BY t.id OFFSET $2 - 1 LIMIT 1) enough
+ LIMIT $3"""
+
+
+async def unclosed(tx: Tx, last_id: int, transfers_min: int, rows_max: int) -> list[UUID]:
+    """Tenants with at least so many transfers, up to a certain one, behind what is closed of their ledgers."""
+    return [row["id"] for row in await tx.fetch(UNCLOSED, last_id, transfers_min, rows_max)]
+
+
+UNSUMMED: Final = """
+SELECT o.id
+  FROM (SELECT id FROM users UNION ALL SELECT id FROM organizations) o
+ CROSS JOIN LATERAL (
+       SELECT sum(n) AS n FROM tallies WHERE tenant_id = o.id AND minutes = 1440 AND starts = $1 HAVING count(*) > 0) t
+ CROSS JOIN LATERAL (
+       SELECT sum(n_sendings) AS n, coalesce(bool_or(open_ids <> '{}'), false) AS goes_on
+         FROM hours WHERE tenant_id = o.id AND starts >= $1 AND starts < $1 + interval '1 day') g
+ WHERE g.goes_on OR t.n IS DISTINCT FROM g.n"""
+
+
+async def unsummed(tx: Tx, day: datetime) -> list[UUID]:
+    """Tenants who sent something on a day (its midnight, of UTC) that is in no gathered hour, or went on when it was
+    gathered."""
+    return [row["id"] for row in await tx.fetch(UNSUMMED, day)]
 
 
 class Difference(NamedTuple):
@@ -163,6 +226,23 @@ SELECT 'tally', tenant_id, concat_ws(' ', starts, minutes, source), coalesce(t.n
  WHERE t.n IS DISTINCT FROM c.n
  LIMIT $1"""
 
+# An hour that has fewer than there are was gathered before one came late: nobody reads it, and it is gathered anew.
+_ENDED: Final = "FILTER (WHERE s.id <> ALL(h.open_ids))"
+SUMMED: Final = f"""
+WITH summed AS (
+    SELECT h.tenant_id, h.starts, count(*) AS n, count(*) - count(*) {_ENDED} AS n_open,
+           {", ".join(f"coalesce(sum(s.{name}) {_ENDED}, 0) AS {name}" for name in hours.SUMMED)}
+      FROM hours h JOIN sendings s ON s.tenant_id = h.tenant_id AND date_trunc('hour', s.created_at, 'UTC') = h.starts
+     GROUP BY h.tenant_id, h.starts),
+told AS (
+    SELECT h.tenant_id, h.starts, h.n_sendings AS n, coalesce(s.n, 0) AS there_are,
+           concat_ws(' ', cardinality(h.open_ids), {", ".join(f"h.{name}" for name in hours.SUMMED)}) AS written,
+           concat_ws(' ', s.n_open, {", ".join(f"s.{name}" for name in hours.SUMMED)}) AS computed
+      FROM hours h LEFT JOIN summed s USING (tenant_id, starts))
+SELECT 'hour', tenant_id, starts::text, concat_ws(' ', n, written), concat_ws(' ', there_are, computed) FROM told
+ WHERE n > there_are OR n = there_are AND written <> computed
+ LIMIT $1"""
+
 GATHERED: Final = """
 WITH held AS (
     SELECT b.tenant_id, date_trunc('day', b.starts, 'UTC') AS starts, b.source, u.id, u.text
@@ -176,6 +256,33 @@ SELECT 'block', h.tenant_id, h.id::text, concat_ws(' ', h.source, h.text), conca
 SELECT 'gathered', tenant_id, starts::text, coalesce(d.n, 0)::text, coalesce(c.n, 0)::text
   FROM search_days d FULL JOIN counted c USING (tenant_id, starts)
  WHERE coalesce(d.n, 0) <> coalesce(c.n, 0)
+ LIMIT $1"""
+
+CLOSINGS: Final = """
+WITH stretches AS (SELECT DISTINCT tenant_id, after_id, last_id FROM closings),
+computed AS (
+    SELECT s.tenant_id, u.owner_id, s.after_id, s.last_id, count(*) AS n, sum(u.amount) AS net
+      FROM stretches s
+      JOIN transfers t ON t.tenant_id = s.tenant_id AND t.id > s.after_id AND t.id <= s.last_id
+     CROSS JOIN LATERAL (VALUES (t.debit, -t.amount), (t.credit, t.amount)) u(owner_id, amount)
+     WHERE u.owner_id NOT IN ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002')
+     GROUP BY s.tenant_id, u.owner_id, s.after_id, s.last_id),
+written AS (
+    SELECT *, lag(closing, 1, 0::bigint) OVER (PARTITION BY tenant_id, owner_id ORDER BY last_id) AS before
+      FROM closings),
+reached AS (
+    SELECT *, lag(last_id, 1, 0::bigint) OVER (PARTITION BY tenant_id ORDER BY last_id) AS before FROM stretches)
+SELECT 'closing', tenant_id, concat_ws(' ', owner_id, last_id),
+       concat_ws(' ', w.n, w.opening, w.closing), concat_ws(' ', c.n, w.before, w.before + c.net)
+  FROM written w FULL JOIN computed c USING (tenant_id, owner_id, after_id, last_id)
+ WHERE (w.n, w.opening, w.closing) IS DISTINCT FROM (c.n, w.before, w.before + c.net)
+ UNION ALL
+SELECT 'stretch', tenant_id, last_id::text, after_id::text, before::text FROM reached WHERE after_id <> before
+ UNION ALL
+SELECT 'closed', tenant_id, tenant_id::text, coalesce(c.last_id, 0)::text, coalesce(e.last_id, 0)::text
+  FROM closed c
+  FULL JOIN (SELECT tenant_id, max(last_id) AS last_id FROM stretches GROUP BY tenant_id) e USING (tenant_id)
+ WHERE coalesce(c.last_id, 0) <> coalesce(e.last_id, 0)
  LIMIT $1"""
 
 #: What `ulak audit` proves, in order: a title, the count of what it looks at, and the search for differences.
@@ -200,6 +307,12 @@ PROOFS: Final = (
     ),
     ("every sending's id says when it was accepted", "SELECT count(*) FROM sendings", CREATED),
     ("every tally is the number of sendings in it", "SELECT count(*) FROM tallies", TALLIES),
+    ("every gathered hour is the sum of its sendings", "SELECT count(*) FROM hours", SUMMED),
+    (
+        "every closing of the ledger is what its transfers sum up to",
+        "SELECT count(*) FROM closings",
+        CLOSINGS,
+    ),
     (
         "every text gathered for searching is its sending's",
         "SELECT coalesce(sum(n), 0)::bigint FROM search_days",

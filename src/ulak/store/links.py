@@ -56,6 +56,7 @@ class Link:
     """How one connection stands; `fresh` is False when its process has said nothing of late."""
 
     carrier_id: int
+    process: UUID
     number: int
     state: State
     reason: str | None
@@ -66,7 +67,7 @@ class Link:
 
 
 ALL: Final = f"""
-SELECT carrier_id, number, state, reason, since, throttled_since, seen_at,
+SELECT carrier_id, process, number, state, reason, since, throttled_since, seen_at,
        seen_at > now() - interval '{FRESH_SECONDS} seconds' AS fresh
   FROM links ORDER BY carrier_id, number, process"""
 

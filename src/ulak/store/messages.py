@@ -141,16 +141,24 @@ ALL_PARTS: Final = 0x7FFFFFFF
 
 
 class Ended(NamedTuple):
-    """Messages of one sending that ended alike; `positions` and `prices` are those of the refunded."""
+    """Messages of one sending that ended alike; `positions` and `prices` are those of the refunded.
+
+    `carrier_id` is the carrier that took them, None where none did.
+    """
 
     tenant_id: UUID
     sending_id: UUID
     owner_id: UUID
     status: Status
-    was_waiting: bool
+    carrier_id: int | None
     n: int
     positions: list[int]
     prices: list[int]
+
+    @property
+    def was_waiting(self) -> bool:
+        """Whether a carrier had taken them."""
+        return self.carrier_id is not None
 
 
 END: Final = """
@@ -173,12 +181,12 @@ ended AS (
      WHERE m.tenant_id = e.tenant_id AND m.sending_id = e.sending_id AND m.position = e.position
        AND m.status IN ('pending', 'waiting')
  RETURNING m.tenant_id, m.sending_id, e.owner_id, m.position, m.status, m.carrier_id, m.refunded, m.price)
-SELECT tenant_id, sending_id, owner_id, status::text AS status, carrier_id IS NOT NULL AS was_waiting,
+SELECT tenant_id, sending_id, owner_id, status::text AS status, carrier_id,
        count(*)::int AS n,
        coalesce(array_agg(position) FILTER (WHERE refunded), '{}') AS positions,
        coalesce(array_agg(price) FILTER (WHERE refunded), '{}') AS prices
   FROM ended
- GROUP BY tenant_id, sending_id, owner_id, status, carrier_id IS NOT NULL"""
+ GROUP BY tenant_id, sending_id, owner_id, status, carrier_id"""
 
 
 async def end(tx: Tx, ends: Sequence[End], at: datetime) -> list[Ended]:
@@ -188,8 +196,8 @@ async def end(tx: Tx, ends: Sequence[End], at: datetime) -> list[Ended]:
     """
     columns = (list(column) for column in zip(*ends, strict=True))
     return [
-        Ended(tenant, sending, owner, Status(status), was_waiting, n, positions, prices)
-        for tenant, sending, owner, status, was_waiting, n, positions, prices in await tx.fetch(
+        Ended(tenant, sending, owner, Status(status), carrier_id, n, positions, prices)
+        for tenant, sending, owner, status, carrier_id, n, positions, prices in await tx.fetch(
             END, *columns, at
         )
     ]

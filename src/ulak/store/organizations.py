@@ -8,6 +8,7 @@ from uuid import UUID
 
 from ulak.base.db import Tx
 from ulak.rules.permission import Permission
+from ulak.store.users import User
 
 State = Literal["active", "inactive"]
 
@@ -61,6 +62,17 @@ async def all(tx: Tx) -> list[Organization]:
     return [Organization(**row) for row in await tx.fetch(ALL)]
 
 
+HOLDING: Final = """
+SELECT id, name, state, created_at FROM organizations
+ WHERE strpos(lower(name), lower($1)) > 0 OR id::text = lower($1)
+ ORDER BY lower(name) = lower($1) DESC, lower(name) LIMIT $2"""
+
+
+async def holding(tx: Tx, fragment: str, rows_max: int) -> list[Organization]:
+    """Organizations with this in their name, whatever its case, or with this id; by name."""
+    return [Organization(**row) for row in await tx.fetch(HOLDING, fragment, rows_max)]
+
+
 SET_STATE: Final = "UPDATE organizations SET state = $2 WHERE id = $1"
 
 
@@ -101,6 +113,32 @@ KEEP_MEMBER: Final = f"{HAS_MEMBER} FOR KEY SHARE"
 async def keep_member(tx: Tx, organization_id: UUID, user_id: UUID) -> bool:
     """Whether the user is a member; who is stays one until the end of the transaction."""
     return await tx.fetchrow(KEEP_MEMBER, organization_id, user_id) is not None
+
+
+PERMISSIONS: Final = """
+SELECT permissions FROM memberships WHERE organization_id = $1 AND user_id = $2 FOR NO KEY UPDATE"""
+
+
+async def lock_permissions(tx: Tx, organization_id: UUID, user_id: UUID) -> frozenset[Permission] | None:
+    """What a member may do, once nobody else is changing it, for whoever is about to; None when the user is none."""
+    row = await tx.fetchrow(PERMISSIONS, organization_id, user_id)
+    return frozenset(map(Permission, row["permissions"])) if row else None
+
+
+MEMBERS: Final = """
+SELECT u.id, u.username, u.email, u.state, u.created_at, m.permissions, m.created_at AS since
+  FROM memberships m JOIN users u ON u.id = m.user_id
+ WHERE m.organization_id = $1 ORDER BY lower(u.username)"""
+
+
+async def members(tx: Tx, organization_id: UUID) -> list[tuple[User, frozenset[Permission], datetime]]:
+    """Who belongs to an organization, what they may do there, and since when they belong to it; by name."""
+    return [
+        (User(id_, username, email, state, created_at), frozenset(map(Permission, permissions)), since)
+        for id_, username, email, state, created_at, permissions, since in await tx.fetch(
+            MEMBERS, organization_id
+        )
+    ]
 
 
 OF_USER: Final = """

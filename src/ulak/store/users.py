@@ -97,6 +97,35 @@ async def all(tx: Tx) -> list[User]:
     return [User(**row) for row in await tx.fetch(ALL)]
 
 
+SET_HASH: Final = "UPDATE users SET password_hash = $2 WHERE id = $1"
+
+
+async def set_password(tx: Tx, id_: UUID, password_hash: str) -> None:
+    """Let a user sign in with another password; only its hash is kept."""
+    await tx.execute(SET_HASH, id_, password_hash)
+
+
+LOCK: Final = "SELECT id, username, email, state, created_at FROM users WHERE id = $1 FOR NO KEY UPDATE"
+
+
+async def lock(tx: Tx, id_: UUID) -> User:
+    """The user as they are once nobody else is changing them, for whoever is about to."""
+    row = await tx.fetchrow(LOCK, id_)
+    assert row
+    return User(**row)
+
+
+HOLDING: Final = """
+SELECT id, username, email, state, created_at FROM users
+ WHERE strpos(lower(username), lower($1)) > 0 OR strpos(lower(email), lower($1)) > 0 OR id::text = lower($1)
+ ORDER BY lower(username) = lower($1) DESC, lower(username) LIMIT $2"""
+
+
+async def holding(tx: Tx, fragment: str, rows_max: int) -> list[User]:
+    """Users with this in their name or e-mail address, whatever its case, or with this id; by name."""
+    return [User(**row) for row in await tx.fetch(HOLDING, fragment, rows_max)]
+
+
 SET_STATE: Final = "UPDATE users SET state = $2 WHERE id = $1"
 
 

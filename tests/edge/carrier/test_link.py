@@ -8,6 +8,7 @@ from smpp.profiles import Profile
 from smpp.simulator import SimulatorOptions
 from tests.edge.carrier.conftest import Bench
 from ulak.base.config import Config
+from ulak.flow import pulse
 from ulak.rules.status import Status
 from ulak.store import queue
 
@@ -63,3 +64,24 @@ async def test_throttled_submits_are_written_down_and_are_no_attempts(bench: Ben
 
     assert await bench.world.count("incidents", "kind = 'throttled' AND status = 88") > 0
     assert await bench.world.count("messages", "attempts > 0") == 0
+
+
+async def test_what_happens_on_the_wire_shows_in_the_pulse(bench: Bench) -> None:
+    pulse._counts.clear()
+    async with bench.carrier(SimulatorOptions(throttle=40, delay_ms=1)):
+        who, service = await bench.world.customer(), await bench.world.service()
+        long = await bench.world.send(who, service, to=2, text="x" * 400)  # three parts
+        many = await bench.world.send(who, service, to=60)
+        assert await bench.ended(who, long) == [Status.SENT] * 2
+        assert await bench.ended(who, many) == [Status.SENT] * 60
+
+    counts, its = dict(pulse._counts), bench.world.carrier
+    throttled = counts["answers", its, "0x58"]
+    assert throttled > 0
+    assert counts["answers", its, "0x00"] == 66
+    assert counts["submits", its, ""] == 66 + throttled
+    assert counts["gone", its, ""] == 62
+    assert counts["receipts", its, "sent"] >= 66
+    assert counts["ended", its, "sent"] == 62
+    assert 0 <= counts["answer_ms", its, ""] < 66_000
+    assert 0 <= counts["gone_ms", its, ""] < 62 * 20_000

@@ -21,21 +21,32 @@ APART = {"serve", "demo", "simulate-carrier", "migrate", "text", "message show",
 
 READING = [
     "user list",
+    "operator list",
     "key list mark",
     "org list",
+    "org members 'Main Organization'",
     "credit show --user mark",
+    "credit statement --user mark",
     "carrier list",
     "service list",
     "sender list",
     "price list",
     "price explain --service BobSMS",
     "audit",
+    "status",
+    "audit-log --limit 5",
+    "message find 05550000000",
 ]
 
 #: (a command, what the audit log calls it, about whom or what); KEY and RULE are ids from the answers before
 CHANGING = [
     ("user create lale --email lale@example.com --password-stdin", "user.create", "lale"),
     ("user set-state lale disabled", "user.set-state", "lale"),
+    ("user reset-second-factor mark", "second-factor.reset", "mark"),
+    ("operator create ayse --role viewer --password-stdin", "operator.create", "ayse"),
+    ("operator set-password AYSE --password-stdin", "operator.set-password", "ayse"),
+    ("operator reset-second-factor ayse", "second-factor.reset", "ayse"),
+    ("operator set-state ayse disabled", "operator.set-state", "ayse"),
     ("key create mark --name shop --allow-ip 10.0.0.0/8", "key.create", "mark"),
     ("key revoke KEY", "key.revoke", "KEY"),
     ("org create Another", "org.create", "Another"),
@@ -43,6 +54,12 @@ CHANGING = [
     ("org set-state Another inactive", "org.set-state", "Another"),
     ("credit add 120 --org Another --note 'invoice 17'", "credit.topup", "Another"),
     ("credit transfer 50 --org Another --user mark", "credit.handout", "mark in Another"),
+    ("credit transfer 3 --org Another --user mark --back", "credit.take-back", "mark in Another"),
+    (
+        "org set-permissions Another mark --permission organization.credit.manage",
+        "org.set-permissions",
+        "Another",
+    ),
     ("credit take 5 --org Another --user mark", "credit.correction", "mark in Another"),
     ("org remove-member Another mark", "org.remove-member", "Another"),
     (
@@ -166,6 +183,11 @@ REFUSED = [
     "user create MARK --email mark@example.com",
     "user create lale --email nobody",
     "user set-state nobody disabled",
+    "user reset-second-factor nobody",
+    "operator create 'a b'",
+    "operator set-password nobody",
+    "operator set-state nobody disabled",
+    "operator reset-second-factor nobody",
     "key create mark --allow-ip everywhere",
     "key create nobody",
     "key revoke KEY",
@@ -175,10 +197,13 @@ REFUSED = [
     "org add-member 'Main Organization' mark --permission everything",
     "org set-state Nobody inactive",
     "org remove-member 'Main Organization' nobody",
+    "org set-permissions 'Main Organization' nobody --permission organization.sms.read",
+    "org set-permissions 'Main Organization' mark --permission everything",
     "credit add 0 --user mark",
     "credit add 5",
     "credit take 5 --user mark",
     "credit transfer 5 --org 'Main Organization' --user mark",
+    "credit transfer 5 --org 'Main Organization' --user mark --back",
     "carrier create MAIN --host h --port 1 --system-id s --password p",
     "carrier set main --port 0",
     "carrier set nothing --port 1",
@@ -195,7 +220,8 @@ REFUSED = [
 
 def test_what_is_refused_leaves_no_line_and_no_row(shop: CommandLine, dsn: str) -> None:
     counted = (
-        "users api_keys organizations memberships credits transfers carriers services price_rules senders"
+        "users operators api_keys organizations memberships credits transfers carriers services price_rules "
+        "senders"
     )
     tables = " UNION ALL ".join(f"SELECT t::text AS row FROM {name} t" for name in counted.split())
     before, rows = lines(dsn), query(dsn, tables)

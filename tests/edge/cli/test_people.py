@@ -223,3 +223,47 @@ def test_every_change_leaves_a_line_in_the_audit_log(shop: CommandLine, dsn: str
     assert {line["actor"].split(":")[0] for line in lines} == {"cli"}
     assert "invoice 17" in lines[-2]["detail"]
     assert all(key["key"] not in line["detail"] for line in lines)
+
+
+def test_what_was_handed_out_is_taken_back_and_no_more(shop: CommandLine) -> None:
+    shop("credit", "add", "100", "--org=Main Organization")
+    words = ("--org=Main Organization", "--user=mark")
+    shop("credit", "transfer", "60", *words, "--note=March")
+
+    back = shop("credit", "transfer", "59.5", *words, "--back", "--note=too much")
+
+    assert (back["balance"], back["pool"]) == ("0.500000", "99.500000")
+    shop.fails("credit", "transfer", "0.500001", *words, "--back")
+    notes = [entry["note"] for entry in shop("credit", "statement", *words)["entries"]]
+    assert notes == ["too much", "March"]
+    shop("audit")
+
+
+def test_who_belongs_to_an_organization(shop: CommandLine) -> None:
+    shop("credit", "add", "7.5", "--org=Main Organization", "--user=mark")
+    shop(
+        *("org", "set-permissions", "Main Organization", "mark"),
+        *("--permission=organization.users.manage", "--permission=organization.credit.manage"),
+    )
+
+    [member] = shop("org", "members", "Main Organization")
+
+    assert (member["username"], member["email"], member["state"]) == ("mark", "mark@example.com", "active")
+    assert member["permissions"] == ["organization.credit.manage", "organization.users.manage"]
+    assert member["memberCredit"] == "7.500000"
+    assert member["since"].endswith("Z")
+    assert "7.500000" in shop.text("org", "members", "Main Organization")
+
+
+def test_another_password(shop: CommandLine, dsn: str) -> None:
+    words = ("user", "set-password", "mark", "--password-stdin")
+
+    assert shop(*words, stdin="correct horse battery\n")["username"] == "mark"
+
+    written = everything(dsn)
+    assert "horse" not in written
+    assert "argon2id" in written
+    shop.fails(*words, stdin="short\n")
+    shop.fails(*words, stdin="")
+    shop.fails("user", "set-password", "nobody", "--password-stdin", stdin="correct horse battery\n")
+    assert "--password-stdin" in shop.fails("user", "set-password", "mark", code=2)

@@ -21,6 +21,12 @@ RELIED_ON: dict[str, set[str]] = {
     "user create": {"--email", "--password-stdin"},
     "user list": set(),
     "user set-state": set(),
+    "user reset-second-factor": set(),
+    "operator create": {"--role", "--password-stdin"},
+    "operator list": set(),
+    "operator set-state": set(),
+    "operator set-password": {"--password-stdin"},
+    "operator reset-second-factor": set(),
     "key create": {"--name", "--allow-ip"},
     "key revoke": set(),
     "key list": set(),
@@ -29,9 +35,15 @@ RELIED_ON: dict[str, set[str]] = {
     "org set-state": set(),
     "org list": set(),
     "org remove-member": set(),
+    "org set-permissions": {"--permission"},
+    "org members": set(),
     "credit add": {"--user", "--org", "--note"},
     "credit take": {"--user", "--org", "--note"},
-    "credit transfer": {"--user", "--org"},
+    "credit transfer": {"--user", "--org", "--back", "--note"},
+    "credit statement": {
+        *("--user", "--org", "--since", "--until", "--kind", "--csv", "--limit", "--older-than"),
+        *("--bom", "--semicolons"),
+    },
     "credit show": {"--user", "--org"},
     "carrier create": {"--host", "--port", "--system-id", "--password", "--window", "--throughput"},
     "carrier set": {"--host", "--port", "--system-id", "--password", "--window", "--throughput"},
@@ -45,6 +57,9 @@ RELIED_ON: dict[str, set[str]] = {
     "service set-state": set(),
     "sender set": {"--service", "--org", "--user"},
     "message show": set(),
+    "message find": {"--limit"},
+    "status": set(),
+    "audit-log": {"--actor", "--action", "--subject", "--limit"},
     "message export": {
         *(
             "--user",
@@ -98,7 +113,8 @@ def test_every_command_has_help_with_an_example_and_takes_json(name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "group", ["", "user", "key", "org", "credit", "carrier", "service", "sender", "price", "message"]
+    "group",
+    ["", "user", "operator", "key", "org", "credit", "carrier", "service", "sender", "price", "message"],
 )
 def test_a_group_alone_lists_its_commands(group: str) -> None:
     done = CliRunner().invoke(app, [*group.split(), "--help"])
@@ -115,6 +131,9 @@ def test_a_group_alone_lists_its_commands(group: str) -> None:
         "nothing",
         "user nothing",
         "user create",
+        "operator create",
+        "operator create ayse --role=king",
+        "operator set-state ayse asleep",
         "user create mark --colour=red --email=m@example.com",
         "credit add 5 --port=3",
         "org set-state X open",

@@ -22,6 +22,8 @@ from ulak.edge import problem
 from ulak.edge.auth import Caller, caller_of, context_of
 from ulak.edge.limits import Allowance, Limiter
 from ulak.edge.rooms import Rooms
+from ulak.flow import pulse
+from ulak.flow.pulse import What
 from ulak.rules import ids
 from ulak.rules.permission import Permission
 from ulak.rules.refusal import Code, Refused
@@ -96,19 +98,23 @@ class Resource:
         try:
             response = await self._answer(request, headers)
         except Refused as refused:
-            response = refusal(refused, request_id, headers)
+            response = self._refused(refused, request_id, headers)
         except ClientDisconnect:
             return
         except UNREACHABLE as error:
             _log.warning("database_unreachable", route=self._route, error=type(error).__name__)
-            response = refusal(outage(), request_id, headers)
+            response = self._refused(outage(), request_id, headers)
         except Exception:  # noqa: BLE001 - the last resort: never a stack trace to the caller
             _log.exception("request_failed", route=self._route, request_id=request_id)
             broken = Refused(Code.INTERNAL, "Something went wrong on our side.")
-            response = refusal(broken, request_id, headers)
+            response = self._refused(broken, request_id, headers)
         self._count(response.status_code)
         self._seconds.observe(time.perf_counter() - started)
         await response(scope, receive, send)
+
+    def _refused(self, refused: Refused, request_id: str, headers: dict[str, str]) -> Response:
+        pulse.count(What.REFUSALS, label=refused.code)
+        return refusal(refused, request_id, headers)
 
     def _count(self, status: int) -> None:
         counter = self._answered.get(status)

@@ -8,7 +8,7 @@ several connections has as many links, which share its pace (`trunk`).
 
 import asyncio
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 import structlog
@@ -27,9 +27,10 @@ from ulak.edge.carrier.outbox import Item, Outbox
 from ulak.edge.carrier.pace import Pace
 from ulak.edge.carrier.recorder import Recorder
 from ulak.edge.carrier.share import Share
-from ulak.flow import dispatch
+from ulak.flow import dispatch, pulse
 from ulak.flow.accept import now
-from ulak.rules import outcome
+from ulak.flow.pulse import What
+from ulak.rules import ids, outcome
 from ulak.rules.network import parse_source
 from ulak.store import links
 from ulak.store.carriers import Carrier
@@ -215,6 +216,7 @@ class Link:
         self._unsure.clear()
         runs = [(run.id, run.first_position) for run in self._outbox.clear()]
         metrics.UNSURE.labels(self._label).inc(len(unsure))
+        pulse.count(What.UNSURE, len(unsure), carrier_id=self.carrier.id)
         if unsure:
             _log.warning("unsure", carrier=self.carrier.name, n=len(unsure))
         while runs or unsure:
@@ -241,6 +243,7 @@ class Link:
         goes out twice, whenever this process dies.
         """
         client, at, moved = self._client, datetime.now(UTC), False
+        at_ms = int(at.timestamp() * 1000)
         while client and client.free > self._recorder.unwritten and not self._held_back():
             entry = self._outbox.next()
             if entry is None:
@@ -254,12 +257,21 @@ class Link:
                 self._outbox.not_gone(item, part)
                 break
             client.submit(translate.submit_sm(item, part), entry)
+            self._count_gone(item, part, at_ms)
             self._outbox.gone(item, part, at)
             moved = True
         if moved:
             self._feed.look()
         if client:
             metrics.WINDOW.labels(self._label).set(client.outstanding)
+
+    def _count_gone(self, item: Item, part: int, at_ms: int) -> None:
+        """Count a part that goes out at this Unix millisecond, and its message when it is the first of it."""
+        pulse.count(What.SUBMITS, carrier_id=self.carrier.id)
+        if part == 0 and item.sent_at[0] is None:
+            waited = at_ms - ids.milliseconds_of(item.run.sending_id)
+            pulse.count(What.GONE, carrier_id=self.carrier.id)
+            pulse.count(What.GONE_MS, max(0, waited), carrier_id=self.carrier.id)
 
     def _may_go(self) -> bool:
         """Whether the operator's limit and the carrier's pace let one more go; if not, it will be asked again."""
@@ -293,6 +305,8 @@ class Link:
             self._pace.taken(self._clock(), taken)  # before a throttling answer among them asks how many
             self._took_something = True
             metrics.SUBMITTED.labels(self._label, "0x00").inc(taken)
+            pulse.count(What.ANSWERS, taken, carrier_id=self.carrier.id, label="0x00")
+        self._count_time(answers)
         for answer in answers:
             item, part = cast(tuple[Item, int], answer.token)
             if answer.status == 0:
@@ -302,8 +316,17 @@ class Link:
                 self._not_taken(item, part, answer.status)
         self.pump()
 
+    def _count_time(self, answers: list[Answer]) -> None:
+        """Count how long the carrier took for these answers."""
+        at, took = datetime.now(UTC), timedelta()
+        for answer in answers:
+            item, part = cast(tuple[Item, int], answer.token)
+            took += at - (item.sent_at[part] or at)
+        pulse.count(What.ANSWER_MS, max(0, took // timedelta(milliseconds=1)), carrier_id=self.carrier.id)
+
     def _not_taken(self, item: Item, part: int, status: int) -> None:
         metrics.SUBMITTED.labels(self._label, f"0x{status:02X}").inc()
+        pulse.count(What.ANSWERS, carrier_id=self.carrier.id, label=f"0x{status:02X}")
         retries_max = RETRIES_BEFORE_NEXT if item.run.others else RETRIES_MAX
         match self._meanings.get(status) or outcome.answer_for(status):
             case outcome.Answer.SLOW_DOWN:

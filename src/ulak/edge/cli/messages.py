@@ -1,11 +1,11 @@
-"""The commands about messages: what became of one, and all of them in a file (`export`)."""
+"""The commands about messages: what became of one, those to a number, and all of them in a file (`export`)."""
 
 from typing import Annotated
 
 import typer
 
 from smpp.pdu import words
-from ulak.admin import history
+from ulak.admin import find, history
 from ulak.edge.cli import export, shown
 from ulak.edge.cli.session import Json, answer, with_database
 
@@ -24,6 +24,22 @@ def show_message(
     """
     found = with_database(lambda db: history.of_message(db, message_id))
     answer(shown.history(found), json_, None if json_ else _told(found))
+
+
+@message_app.command("find")
+def find_messages(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="In any spelling that can be sent to.")],
+    limit: Annotated[
+        int, typer.Option(min=1, max=find.MESSAGES_MAX, help="At most so many.")
+    ] = find.MESSAGES_MAX,
+    json_: Json = False,
+) -> None:
+    """Show the newest messages to a number, of whichever customer.
+
+    Example: ulak message find 0555 000 00 00
+    """
+    found = with_database(lambda db: find.messages_to(db, number, limit=limit))
+    answer([shown.found(one) if json_ else shown.found_line(one) for one in found], json_)
 
 
 def _told(found: history.History) -> str:

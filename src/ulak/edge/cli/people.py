@@ -82,6 +82,27 @@ def set_user_state(username: Username, state: UserState, json_: Json = False) ->
     answer(shown.user_line(row), json_, f"{row.username} is {row.state}.")
 
 
+@user_app.command("set-password")
+def set_user_password(
+    username: Username,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Let a user sign in with another password from now on.
+
+    Example: ulak user set-password mark --password-stdin < password.txt
+    """
+    if not password_stdin:
+        raise typer.BadParameter(
+            "a password is read from stdin, where nobody sees it.", param_hint="--password-stdin"
+        )
+    password = sys.stdin.readline().rstrip("\r\n")
+    row = with_database(lambda db: accounts.set_password(db, actor(), username, password))
+    answer(shown.user_line(row), json_, f"{row.username} has another password.")
+
+
 @key_app.command("create")
 def create_key(
     username: Username,
@@ -177,12 +198,31 @@ def add_member(
     Example: ulak org add-member "Main Organization" mark --permission organization.sms.send
     """
     made = with_database(lambda db: groups.add_member(db, actor(), org, username, permission or ()))
-    value = {
-        "organization": shown.organization(made.organization),
-        "user": shown.user(made.user),
-        "permissions": sorted(made.permissions),
-    }
-    answer(value, json_, f"{made.user.username} is a member of {made.organization.name}.")
+    answer(shown.membership(made), json_, f"{made.user.username} is a member of {made.organization.name}.")
+
+
+@org_app.command("set-permissions")
+def set_permissions(
+    org: Org,
+    username: Username,
+    permission: Annotated[list[str], typer.Option(help=f"One of {', '.join(Permission)}; may be repeated.")],
+    json_: Json = False,
+) -> None:
+    """Give a member these permissions instead of those they have.
+
+    Example: ulak org set-permissions "Main Organization" mark --permission organization.sms.read
+    """
+    made = with_database(lambda db: groups.set_permissions(db, actor(), org, username, permission))
+    answer(shown.membership(made), json_, f"{made.user.username} may now: {', '.join(made.permissions)}.")
+
+
+@org_app.command("members")
+def list_members(org: Org, json_: Json = False) -> None:
+    """Show who belongs to an organization, what they may do, and what their share of the credit holds.
+
+    Example: ulak org members "Main Organization"
+    """
+    answer([shown.member(row) for row in with_database(lambda db: groups.members(db, org))], json_)
 
 
 @org_app.command("remove-member")
@@ -231,15 +271,16 @@ def transfer_credit(
     amount: Amount,
     org: Annotated[str, typer.Option("--org", metavar="ORG", help="From this organization's pool.")],
     user: Annotated[str, typer.Option("--user", metavar="USERNAME", help="To this member.")],
+    back: Annotated[bool, typer.Option("--back", help="The other way: from the member to the pool.")] = False,
+    note: Note = None,
     json_: Json = False,
 ) -> None:
-    """Hand credit out, from an organization's pool to a member.
+    """Hand credit out, from an organization's pool to a member; with --back take it back.
 
     Example: ulak credit transfer 50 --org "Main Organization" --user mark
     """
-    member, pool = with_database(
-        lambda db: credit.transfer(db, actor(), money.parse_amount(amount), org, user)
-    )
+    move = credit.take_back if back else credit.transfer
+    member, pool = with_database(lambda db: move(db, actor(), money.parse_amount(amount), org, user, note))
     value = {**shown.balance(member, config().currency), "pool": money.fixed(pool)}
     answer(value, json_, f"The member holds {money.fixed(member)}, the pool {money.fixed(pool)}.")
 

@@ -6,16 +6,23 @@ from typing import Any
 from ulak.admin.accounts import NewKey
 from ulak.admin.carriers import Standing
 from ulak.admin.catalogue import Header, Offer
+from ulak.admin.find import Message
+from ulak.admin.groups import Member, Membership
 from ulak.admin.history import History
+from ulak.admin.operators import NewOperator
 from ulak.admin.pricing import Explained, Listed
 from ulak.rules import moment, money
 from ulak.store.carriers import Carrier
 from ulak.store.keys import ApiKey
+from ulak.store.operators import Operator
 from ulak.store.organizations import Organization
 from ulak.store.prices import PriceRule
 from ulak.store.users import User
 
 Shown = dict[str, Any]
+
+SIGN_IN = "/operator"
+"""Where operators sign in."""
 
 
 def time(at: datetime | None) -> str | None:
@@ -36,6 +43,29 @@ def user(row: User) -> Shown:
 def user_line(row: User) -> Shown:
     """A user in a list."""
     return {**user(row), "state": row.state}
+
+
+def operator(row: Operator) -> Shown:
+    """An operator."""
+    return {
+        "id": str(row.id),
+        "username": row.username,
+        "role": row.role,
+        "state": row.state,
+        "createdAt": time(row.created_at),
+    }
+
+
+def new_operator(row: NewOperator) -> Shown:
+    """An operator and how they sign in; the password where it was made here, this once."""
+    its = row.operator
+    return {
+        "id": str(its.id),
+        "username": its.username,
+        "role": its.role,
+        "password": row.password,
+        "signIn": SIGN_IN,
+    }
 
 
 def key(row: ApiKey) -> Shown:
@@ -60,6 +90,27 @@ def new_key(row: NewKey) -> Shown:
 def organization(row: Organization) -> Shown:
     """An organization."""
     return {"id": str(row.id), "name": row.name, "state": row.state, "createdAt": time(row.created_at)}
+
+
+def membership(row: Membership) -> Shown:
+    """Who is a member of what."""
+    return {
+        "organization": organization(row.organization),
+        "user": user(row.user),
+        "permissions": sorted(row.permissions),
+    }
+
+
+def member(row: Member) -> Shown:
+    """A member in the list of their organization's."""
+    return {
+        "username": row.user.username,
+        "email": row.user.email,
+        "state": row.user.state,
+        "permissions": list(row.permissions),
+        "memberCredit": money.fixed(row.balance),
+        "since": time(row.since),
+    }
 
 
 def carrier(row: Carrier) -> Shown:
@@ -94,7 +145,12 @@ def carrier(row: Carrier) -> Shown:
 
 def standing(row: Standing) -> Shown:
     """A carrier with how its connections stand."""
-    link = {
+    return {**carrier(row.carrier), "link": link(row)}
+
+
+def link(row: Standing) -> Shown:
+    """How a carrier's connections stand."""
+    return {
         "state": row.up,
         "alarm": row.alarm,
         "reason": row.reason,
@@ -102,7 +158,6 @@ def standing(row: Standing) -> Shown:
         "bound": row.bound,
         "connections": row.connections,
     }
-    return {**carrier(row.carrier), "link": link}
 
 
 def standing_line(row: Standing) -> Shown:
@@ -237,3 +292,27 @@ def _exact(micros: Any) -> str:
 def balance(micros: int, currency: str) -> Shown:
     """What a credit holds."""
     return {"balance": money.fixed(micros), "currency": currency}
+
+
+def found(row: Message) -> Shown:
+    """A message that was looked for by its number."""
+    return {
+        "id": str(row.id),
+        "sendingId": str(row.sending_id),
+        "organization": row.organization,
+        "user": row.username,
+        "sender": row.sender,
+        "text": row.text,
+        "status": row.status.value,
+        "network": row.network,
+        "carrier": row.carrier,
+        "createdAt": time(row.created_at),
+        "endedAt": time(row.ended_at),
+    }
+
+
+def found_line(row: Message) -> Shown:
+    """The same for people."""
+    whose = f"{row.username} in {row.organization}" if row.organization else row.username
+    its = {"createdAt": time(row.created_at), "status": row.status.value, "of": whose, "id": str(row.id)}
+    return {**its, "text": row.text}

@@ -43,13 +43,16 @@ if (form) {
       bar.value = (100 * loaded) / total;
     };
     request.onload = () => {
-      if (request.responseURL.split("?")[0] !== location.href.split("?")[0] && request.status < 400) {
+      if (request.status < 400) {
         location.assign(request.responseURL);
         return;
       }
-      document.open();
-      document.write(request.responseText);
-      document.close();
+      const page = new DOMParser().parseFromString(request.responseText, "text/html");
+      const why = page.querySelector("[role=alert]");
+      document.querySelector("main [role=alert]")?.remove();
+      if (why) document.querySelector("main").prepend(why);
+      bar.hidden = true;
+      event.submitter.disabled = false;
     };
     request.onerror = () => form.submit();
     request.open("POST", form.action);

@@ -2,7 +2,16 @@
 
 from typing import Final
 
-from ulak.edge.panel.customer import developers, exports, keys, overview, send, sendings
+from ulak.edge.panel.customer import (
+    credit,
+    developers,
+    exports,
+    keys,
+    organization,
+    overview,
+    send,
+    sendings,
+)
 from ulak.edge.panel.page import Page
 
 PAGES: Final[list[Page]] = [
@@ -10,6 +19,8 @@ PAGES: Final[list[Page]] = [
     *send.PAGES,
     *exports.PAGES,
     *sendings.PAGES,
+    *credit.PAGES,
+    *organization.PAGES,
     *keys.PAGES,
     *developers.PAGES,
 ]

@@ -97,7 +97,7 @@ async def send(visit: Customer) -> Response:
         if form.file("file"):
             return await _keep_file(visit, form)
         draft = _pasted(visit, form)
-        if form["action"] != "send":
+        if form["intent"] != "send":
             look = await _look(visit, draft)
             return visit.page(
                 "customer/send.html", **await _form(visit, form.values, draft.head.id), look=look
@@ -246,7 +246,7 @@ async def send_draft(visit: Customer) -> Response:
             text=wish.head.text,
             numbers_in=wish.head.numbers_in,
         )
-        if visit.form["action"] == "send":
+        if visit.form["intent"] == "send":
             return await _accept(visit, kept)
     except Refused as refused:
         its = await _draft_form(visit, wish)
