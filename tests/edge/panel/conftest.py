@@ -31,7 +31,7 @@ from ulak.rules.permission import Permission
 from ulak.rules.table import read
 from ulak.rules.tenancy import Context
 from ulak.rules.text import TEXT_MAX
-from ulak.store import operators, organizations, sessions
+from ulak.store import operators, organizations, sessions, users
 from ulak.store.operators import Operator
 from ulak.store.sessions import Session
 from ulak.store.users import User
@@ -188,12 +188,21 @@ class Town:
         for who, found in ((Context(user.id), its.ids), (Context(user.id, org.id), its.org_ids)):
             await self.world.fund(who, 100 * USD)
             found |= await self._belongings(who, name, mark, its.marks)
+            found["username"] = await self.beside(org, f"{mark}-beside")
         return its
 
     async def of_member(self, user: User, org: organizations.Organization) -> dict[str, str]:
-        """What a member has of their own in an organization: a draft."""
+        """What a member has of their own in an organization: a draft, and somebody beside them."""
         who = Context(user.id, org.id)
-        return {"send": await self._draft(who, "member", "905550000000", None)}
+        beside = await self.beside(org)
+        return {"send": await self._draft(who, "member", "905550000000", None), "username": beside}
+
+    async def beside(self, org: organizations.Organization, name: str = "beside") -> str:
+        """A member of an organization who may do nothing."""
+        async with self.db.reading() as tx:
+            known = await users.by_name(tx, name)
+        await self.member(org, known or await self.user(name), frozenset())
+        return name
 
     async def hostile(self, text: str) -> Tenant:
         """A tenant who writes this wherever they may write."""
@@ -205,6 +214,7 @@ class Town:
         for who, found in ((Context(user.id), its.ids), (Context(user.id, org.id), its.org_ids)):
             await self.world.fund(who, 100 * USD)
             found |= await self._belongings(who, "mallory", text, its.marks, text)
+            found["username"] = await self.beside(org)
         return its
 
     async def _draft(self, who: Context, mark: str, number: str, service: UUID | None) -> str:

@@ -3,6 +3,8 @@
 `TABLE` says for each page who gets it. A page that is not in there fails the walk, and so does one that is gone.
 """
 
+import json
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterator
 from html.parser import HTMLParser
 from itertools import product
@@ -24,11 +26,13 @@ Verdict = Literal["in", "door", "refused", "nowhere"]
 
 
 class Rule(NamedTuple):
-    """Who gets a page: at which door (None: anybody), with which permission, and whether looking is enough."""
+    """Who gets a page: at which door (None: anybody), with which permission, whether looking is enough, and whether
+    there is such a page at all for whoever acts in their own name."""
 
     door: Door | None
     needs: Permission | None = None
     changes: bool = False
+    alone: bool = True
 
 
 ANYBODY: Final = Rule(None)
@@ -37,6 +41,9 @@ CUSTOMER_CHANGES: Final = Rule("customer", changes=True)
 READ: Final = Rule("customer", Permission.SMS_READ)
 SEND: Final = Rule("customer", Permission.SMS_SEND)
 SEND_CHANGES: Final = Rule("customer", Permission.SMS_SEND, changes=True)
+MEMBER: Final = Rule("customer", alone=False)
+MANAGE: Final = Rule("customer", Permission.USERS_MANAGE, changes=True, alone=False)
+HAND_OUT: Final = Rule("customer", Permission.CREDIT_MANAGE, changes=True, alone=False)
 OPERATOR: Final = Rule("operator")
 OPERATOR_CHANGES: Final = Rule("operator", changes=True)
 
@@ -45,6 +52,13 @@ IN_BOTH_NAMES: Final[dict[str, Rule]] = {
     "GET ": CUSTOMER,
     "GET /live": CUSTOMER,
     "GET /developers": CUSTOMER,
+    "GET /credit": CUSTOMER,
+    "GET /credit.csv": CUSTOMER,
+    "GET /organization": MEMBER,
+    "POST /organization/members": MANAGE,
+    "POST /organization/members/{username}/permissions": MANAGE,
+    "POST /organization/members/{username}/remove": MANAGE,
+    "POST /organization/members/{username}/credit": HAND_OUT,
     "GET /send": SEND,
     "POST /send": SEND_CHANGES,
     "POST /send/quote": SEND,
@@ -96,6 +110,8 @@ TABLE: Final[dict[str, Rule]] = {
 #: What is filled into a form so that it gets beyond what is missing.
 FIELDS: Final[dict[str, dict[str, str]]] = {
     "/keys": {"name": "made on the walk"},
+    "/members": {"username": "{username}"},
+    "/credit": {"amount": "1", "intent": "out"},
     "/send": {"to": "905550000001", "text": "walked", "action": "check"},
 }
 
@@ -126,7 +142,8 @@ class Route(NamedTuple):
         """The address of somebody's own thing; a part that nobody has fails here, and wants to be added to `Town`."""
         parts: list[str] = []
         for part in self.path.replace("{org}", org).replace("{form}", "csv").split("/"):
-            parts.append(its[parts[-1] if part == "{id}" else "messages"] if part.startswith("{") else part)
+            named = {"{id}": parts[-1] if parts else "", "{message}": "messages", "{username}": "username"}
+            parts.append(its[named[part]] if part.startswith("{") else part)
         return "/".join(parts)
 
 
@@ -141,13 +158,13 @@ def routes() -> Iterator[Route]:
 ROUTES: Final = list(routes())
 
 
-async def ask(browser: Browser, route: Route, path: str, **options: Any) -> httpx.Response:
+async def ask(browser: Browser, route: Route, path: str, its: dict[str, str]) -> httpx.Response:
     """The page, or its form; whatever it is, it is no accident and carries what every page carries."""
     if route.method == "GET":
-        answer = await browser.get(path, **options)
+        answer = await browser.get(path)
     else:
-        fields = next((its for end, its in FIELDS.items() if path.endswith(end)), {})
-        answer = await browser.post(path, fields, **options)
+        fields = next((fields for end, fields in FIELDS.items() if path.endswith(end)), {})
+        answer = await browser.post(path, {name: value.format_map(its) for name, value in fields.items()})
     assert answer.status_code < 500, f"{route.name} as {path}: {answer.status_code} {answer.text[-400:]}"
     for name, value in HEADERS.items():
         assert answer.headers.get(name) == value, f"{route.name}: {name}"
@@ -182,7 +199,7 @@ async def lale(town: Town) -> Tenant:
 
 
 #: After these there is less to walk on with.
-LAST: Final = ("/discard", "/end", "/revoke", "/end-others")
+LAST: Final = ("/discard", "/end", "/revoke", "/credit", "/remove", "/end-others")
 
 
 async def walked(
@@ -194,13 +211,13 @@ async def walked(
         if TABLE[route.name].door is None or in_org not in (None, route.in_org):
             continue
         if not route.path.endswith("/sign-out"):
-            yield route, verdict(await ask(browser, route, route.filled(its, org)))
+            yield route, verdict(await ask(browser, route, route.filled(its, org), its))
 
 
 def theirs(its: dict[str, str]) -> dict[str, str]:
     """Ids of nobody, where somebody has none of their own."""
     nobody = "00000000-0000-7000-8000-000000000000"
-    return dict.fromkeys(("sendings", "messages", "keys", "sessions", "send"), nobody) | its
+    return dict.fromkeys(("sendings", "messages", "keys", "sessions", "send", "username"), nobody) | its
 
 
 async def test_whoever_is_not_signed_in_gets_no_further_than_the_doors(town: Town, mark: Tenant) -> None:
@@ -230,7 +247,8 @@ async def test_a_customer_gets_every_page_in_their_own_name(town: Town, mark: Te
     browser = await town.browser(mark.user)
 
     async for route, seen in walked(browser, mark.ids, "", in_org=False):
-        assert seen == ("in" if route.door == "customer" else "door"), route.name
+        expected = "in" if TABLE[route.name].alone else "nowhere"
+        assert seen == (expected if route.door == "customer" else "door"), route.name
 
 
 async def test_an_operator_who_looks_as_a_customer_sees_everything_and_changes_nothing(
@@ -242,7 +260,8 @@ async def test_an_operator_who_looks_as_a_customer_sees_everything_and_changes_n
     for its, org in ((mark.ids, ""), (mark.org_ids, str(mark.org.id))):
         async for route, seen in walked(browser, its, org, in_org=bool(org)):
             rule = TABLE[route.name]
-            expected = "door" if route.door == "operator" else "refused" if rule.changes else "in"
+            there = "in" if rule.alone or org else "nowhere"
+            expected = "door" if route.door == "operator" else "refused" if rule.changes else there
             assert seen == expected, route.name
     assert await contents(town) == before
 
@@ -358,20 +377,19 @@ FOREIGN: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("how", FOREIGN)
-async def test_a_form_that_is_not_ours_changes_nothing(town: Town, mark: Tenant, how: str) -> None:
-    foreign = FOREIGN[how]
+async def test_a_form_that_is_not_ours_changes_nothing(town: Town, mark: Tenant) -> None:
     customer, _ = await town.session(mark.user)
     operator, _ = await town.session(await town.operator("ayse"))
     browser = Browser(town.site, {"customer": customer, "operator": operator})
     before = await contents(town)
 
-    for route in (route for route in ROUTES if route.method == "POST"):
+    posts = [route for route in ROUTES if route.method == "POST"]
+    for route, (how, foreign) in product(posts, FOREIGN.items()):
         its, org = (mark.org_ids, str(mark.org.id)) if route.in_org else (mark.ids, "")
         path = route.filled(its, org)
         fields = {"csrf": browser.token(path), "name": "mark", **foreign.get("fields", {})}
         answer = await browser.client.post(path, data=fields, headers=foreign.get("headers"))
-        assert answer.status_code == 403, f"{route.name}: {answer.status_code}"
+        assert answer.status_code == 403, f"{route.name}: {how}: {answer.status_code}"
     assert await contents(town) == before
 
 
@@ -404,7 +422,7 @@ async def test_nothing_of_one_tenant_is_on_any_page_of_another(
     seen = 0
     for route in (route for route in ROUTES if route.method == "GET" and route.door == "customer"):
         its, org = (mark.org_ids, str(mark.org.id)) if route.in_org else (mark.ids, "")
-        answer = await ask(browser, route, route.filled(its, org))
+        answer = await ask(browser, route, route.filled(its, org), its)
         found = [one for one in lale.marks if one.encode() in answer.content]
         assert found == [], route.name
         seen += any(one.encode() in answer.content for one in mark.marks)
@@ -428,7 +446,7 @@ async def test_what_belongs_to_another_tenant_is_not_there_by_its_name_either(
         if route.door != "customer" or not route.is_keyed or route.in_org != bool(org) or own:
             continue
         path = route.filled(its, org)
-        answer = await ask(browser, route, path)
+        answer = await ask(browser, route, path, its)
         expected = 303 if path.endswith("/discard") else 404  # what is not there may be thrown away
         assert answer.status_code == expected, f"{route.name}: {answer.status_code}"
         found = [one for one in lale.marks if one not in path and one.encode() in answer.content]
@@ -464,6 +482,7 @@ HOSTILE: Final = [
     "&lt;b&gt;&amp;",
     "-->]]><!--",
     "x" * 160,
+    "9" * 19,
 ]
 
 TAGS: Final = frozenset(
@@ -578,16 +597,16 @@ def read(answer: httpx.Response, name: str) -> Read:
     return its
 
 
-@pytest.mark.parametrize("language", ["en", "tr"])
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-async def test_whatever_people_write_is_shown_as_they_wrote_it(town: Town, text: str, language: str) -> None:
+async def test_whatever_people_write_is_shown_as_they_wrote_it(town: Town, text: str) -> None:
+    language = "tr" if "%" in text or "{" in text else "en"  # what translations are filled in with
     its = await town.hostile(text)
     browser = await town.browser(its.user)
     browser.client.cookies.set("ulak_language", language, domain=HOST, path="/")
     shown = 0
     for route in (route for route in ROUTES if route.method == "GET" and route.door == "customer"):
         known, org = (its.org_ids, str(its.org.id)) if route.in_org else (its.ids, "")
-        answer = await ask(browser, route, route.filled(known, org))
+        answer = await ask(browser, route, route.filled(known, org), known)
         if answer.headers.get("content-type", "").startswith("text/html"):
             shown += text in read(answer, route.name).all
     assert shown >= 10
@@ -612,14 +631,19 @@ async def test_whatever_stands_in_an_address_or_a_form_stays_text(
         "next",
         "service",
     )
+    asked = [
+        dict.fromkeys(names, text),
+        *({names[(HOSTILE.index(text) + k) % len(names)]: text} for k in (0, 4, 9, 13)),
+    ]
     fields = ("name", "addresses", "next", "code", "to", "text", "service", "column", "action", "password")
+    fields = (*fields, "username", "permission", "amount", "note", "intent")
 
     for route in ROUTES:
         its, org = (mark.org_ids, str(mark.org.id)) if route.in_org else (theirs(mark.ids), "")
         path = route.filled(its, org)
         if route.method == "GET":
-            for asked in (*({name: text} for name in names), dict.fromkeys(names, text)):
-                answer = await ask(browser, route, f"{path}?{urlencode(asked)}")
+            for query in asked:
+                answer = await ask(browser, route, f"{path}?{urlencode(query)}", its)
                 if answer.headers.get("content-type", "").startswith("text/html"):
                     read(answer, route.name)
         elif not any(end in path for end in ("sign-out", "end-others")):
@@ -629,22 +653,26 @@ async def test_whatever_stands_in_an_address_or_a_form_stays_text(
                 read(answer, route.name)
 
 
-@pytest.mark.parametrize(
-    "text", [*HOSTILE, "a" * 5000, "\x00", "\n", "9" * 30, "-1"], ids=range(len(HOSTILE) + 5)
-)
-async def test_cookies_and_paths_that_nobody_made_do_no_harm(town: Town, mark: Tenant, text: str) -> None:
-    import base64
-    import json
+ODD: Final = [*HOSTILE, "a" * 5000, "\x00", "\n", "9" * 30, "-1"]
 
+
+async def test_cookies_and_paths_that_nobody_made_do_no_harm(town: Town, mark: Tenant) -> None:
     browser = await town.browser(mark.user)
-    said = base64.urlsafe_b64encode(json.dumps(text).encode()).decode()
     session = browser.held["customer"]
-    for cookie in (f"ulak_said={said}", "ulak_said=x", "ulak_theme=y", "ulak_language=zz", "ulak_visit=;"):
-        answer = await browser.get("/panel", headers={"cookie": f"ulak_panel={session}; {cookie}"})
-        assert answer.status_code == 200
-        read(answer, cookie)
-    for path in ("/panel/", "/panel/sendings/", "/panel/org/", "/panel/keys/", "/operator/", "/panel"):
-        answer = await browser.get(path + quote(text[:200]))
-        assert answer.status_code in (200, 303, 404), f"{path}: {answer.status_code}"
-        if answer.headers.get("content-type", "").startswith("text/html"):
-            read(answer, path)
+    for text in ODD:
+        said = urlsafe_b64encode(json.dumps(text).encode()).decode()
+        for cookie in (
+            f"ulak_said={said}",
+            "ulak_said=x",
+            "ulak_theme=y",
+            "ulak_language=zz",
+            "ulak_visit=;",
+        ):
+            answer = await browser.get("/panel", headers={"cookie": f"ulak_panel={session}; {cookie}"})
+            assert answer.status_code == 200
+            read(answer, cookie)
+        for path in ("/panel/", "/panel/sendings/", "/panel/org/", "/panel/keys/", "/operator/", "/panel"):
+            answer = await browser.get(path + quote(text[:200]))
+            assert answer.status_code in (200, 303, 404), f"{path}: {answer.status_code}"
+            if answer.headers.get("content-type", "").startswith("text/html"):
+                read(answer, path)
