@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format bench bench-scale bench-growth bench-profile bench-plots lock clean
+.PHONY: help setup demo test check format bench bench-scale bench-growth bench-profile bench-plots screenshots lock clean
 
 help: ## list these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench-profile: $(READY) ## where a message's microseconds go (ARGS="singles", "a
 
 bench-plots: $(READY) ## draw docs/performance/*.svg from the newest figures in bench-results
 	@exec $(BIN)/python -m bench.plots $(ARGS)
+
+screenshots: $(READY) ## take docs/screenshots/*.png anew, from the demo (needs chromium)
+	@$(BIN)/python docs/screenshots/make.py
 
 lock: ## write requirements/*.lock anew from pyproject.toml (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml --group dev -o requirements/dev.lock
