@@ -9,7 +9,7 @@ from tests.admin import BY, USD, rows, value
 from tests.flow.conftest import World, world
 from ulak.admin import accounts, audit, credit, groups
 from ulak.base.db import Database
-from ulak.flow import searchable
+from ulak.flow import searchable, summarised
 from ulak.flow.accept import now
 from ulak.rules.status import Status
 from ulak.store import blocks
@@ -213,6 +213,35 @@ async def test_gathered_texts_that_are_not_their_sendings_are_found(
     await alter(world.db, statement)
 
     assert {one.what for one in (await proofs(world.db))[-1].differences} == {what}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE hours SET n_sendings = n_sendings + 1",
+        "UPDATE hours SET total_refunded = total_refunded - 1",
+        "UPDATE hours SET n_valid = n_valid - 1, n_sent = n_sent - 1",
+        "UPDATE hours SET open_ids = '{}' WHERE open_ids <> '{}'",
+        "UPDATE hours SET open_ids = ARRAY[gen_random_uuid()]",
+        "UPDATE hours SET starts = starts - interval '1 hour'",
+    ],
+)
+async def test_gathered_hours_that_are_not_the_sum_of_their_sendings_are_found(
+    world: World, statement: str
+) -> None:
+    await live(world)
+    who, service = await world.customer(), await world.service()
+    await world.send(who, service)
+    for tenant in await rows(world.db, "SELECT DISTINCT tenant_id FROM sendings"):
+        day = now().replace(hour=0, minute=0, second=0, microsecond=0)
+        for midnight in (day - timedelta(days=1), day):  # where midnight has come meanwhile
+            await summarised.gather_day(world.db, tenant["tenant_id"], midnight, midnight + timedelta(days=1))
+    await assert_clean(world.db)
+    await world.send(who, service)  # an hour that has fewer than there are is no difference
+    await assert_clean(world.db)
+    await alter(world.db, statement)
+
+    assert {one.what for one in (await proofs(world.db))[-1].differences} == {"hour"}
 
 
 async def test_a_refund_that_was_written_twice_cannot_be(world: World) -> None:

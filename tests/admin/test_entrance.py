@@ -395,6 +395,7 @@ async def test_a_session_ends_when_nobody_comes_and_at_last(
     clock.turn(seconds=1)
     assert await entrance.visitor(db, door, idled.token) is None
     assert [one.id for one in await entrance.sessions_of(db, lived.session.owner_id)] == [lived.session.id]
+    clock.turn(seconds=-1)
     while clock.at + almost < began + life:
         clock.at += almost
         assert await entrance.visitor(db, door, lived.token)

@@ -1,28 +1,20 @@
 """An export as a stream of bytes: whole records, in chunks whose size does not depend on how many there are."""
 
 from contextlib import aclosing
-from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.flow.conftest import inhabited
 from ulak.admin.accounts import create_user
 from ulak.admin.export import PIECE_MESSAGES_MAX, Wanted, open_
 from ulak.base.db import Database
-from ulak.edge.export import Chunk, chunks, time
+from ulak.edge.export import Chunk, chunks
 from ulak.rules.actor import Actor
 from ulak.rules.csv import Dialect
 from ulak.rules.tenancy import Context
 
 RECORD_BYTES_MAX = 4 * 160 + 300
 """160 characters of four bytes, and the other fields."""
-
-
-@given(st.datetimes(timezones=st.just(UTC)))
-def test_times_are_written_as_the_api_writes_them(at: datetime) -> None:
-    assert time(at) == at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 async def exported(db: Database, of: int) -> list[Chunk]:

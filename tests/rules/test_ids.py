@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ulak.rules.ids import POSITION_MAX, between, message_id, new_id, position_of, span, stem
+from ulak.rules.ids import POSITION_MAX, first_id, message_id, new_id, position_of, span, stem
 
 MILLISECONDS = st.integers(0, 2**48 - 1)
 POSITIONS = st.integers(0, POSITION_MAX - 1)
@@ -114,14 +114,6 @@ def test_an_id_written_from_its_stem_is_the_messages_id(now_ms: int, position: i
     assert f"{shared}{own ^ position + 1:05x}" == str(message_id(sending, position))
 
 
-@given(MILLISECONDS, MILLISECONDS, MILLISECONDS)
-def test_an_id_lies_between_milliseconds_just_when_it_was_made_there(one: int, other: int, at: int) -> None:
-    first, last = sorted((one, other))
-
-    lowest, highest = between(first, last)
-
-    assert (lowest <= new_id(at) <= highest) == (first <= at <= last)
-
-
-def test_between_times_that_no_id_can_have_lie_all() -> None:
-    assert between(-(2**60), 2**60) == (UUID(int=0), UUID(int=2**128 - 1))
+@given(MILLISECONDS, MILLISECONDS)
+def test_the_first_id_of_a_millisecond_divides_those_before_it_from_the_others(ms: int, at: int) -> None:
+    assert (new_id(at) >= first_id(ms)) == (at >= ms)

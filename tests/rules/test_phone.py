@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ulak.rules.phone import normalise, normalise_all, shown
+from ulak.rules.phone import normalise, normalise_all, shown, why_not
 
 TURKISH = st.integers(905_000_000_000, 905_999_999_999)
 PREFIXES = st.sampled_from(["", "0", "90", "+90", "0090"])
@@ -150,3 +150,38 @@ def test_every_element_of_a_list_is_a_number_or_counted_out(raw: list[str]) -> N
 
 def test_a_number_is_shown_in_the_contracts_form() -> None:
     assert shown(905550000000) == "905550000000"
+
+
+@pytest.mark.parametrize(
+    ("raw", "why", "why_abroad"),
+    [
+        ("", "empty", "empty"),
+        (" - ", "empty", "empty"),
+        ("9,05551E+11", "digits_lost", "digits_lost"),
+        ("9.05551e11", "digits_lost", "digits_lost"),
+        ("nobody", "not_a_number", "not_a_number"),
+        ("9055500000OO", "not_a_number", "not_a_number"),
+        ("905550000000,905550000001", "not_a_number", "not_a_number"),
+        ("90555000000", "wrong_length", "wrong_length"),
+        ("9055500000000", "wrong_length", "wrong_length"),
+        ("123", "wrong_length", "wrong_length"),
+        ("0212 555 00 00", "not_mobile", "not_mobile"),
+        ("+902125550000", "not_mobile", "not_mobile"),
+        ("+491701234567", "foreign_not_allowed", None),
+        ("491701234567", "foreign_not_allowed", None),
+        ("+493012345678", "foreign_not_allowed", "not_mobile"),
+        ("+999123456789", "foreign_not_allowed", "unknown_number"),
+        ("9" * 1_000_000, "wrong_length", "wrong_length"),
+    ],
+)
+def test_why_nothing_can_be_sent_to_it(raw: str, why: str, why_abroad: str | None) -> None:
+    assert why_not(raw) == why
+    assert normalise(raw) is None
+    if why_abroad is not None:
+        assert why_not(raw, foreign=True) == why_abroad
+        assert normalise(raw, foreign=True) is None
+
+
+@given(st.text(max_size=60), st.booleans())
+def test_there_is_always_a_reason(raw: str, foreign: bool) -> None:
+    assert why_not(raw, foreign=foreign)

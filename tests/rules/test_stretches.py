@@ -1,6 +1,7 @@
 """Ranges of time cut into days, minutes and rests: nothing missing, nothing twice, no rest longer than a minute."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -9,12 +10,14 @@ from hypothesis import strategies as st
 from ulak.rules.stretches import (
     DAY,
     EPOCH,
+    HOUR,
     LAST,
     MINUTE,
     Counted,
     Stretch,
     between,
     cut,
+    in_hours,
     instant,
     less,
     milliseconds,
@@ -123,3 +126,16 @@ def test_a_window_is_the_stretches_that_its_rows_are_in(counts: list[int], offse
         assert [k for k in each if k in dict(chosen)][before : before + limit] == each[
             offset : offset + limit
         ]
+
+
+@given(MOMENTS, MOMENTS)
+def test_the_hours_of_a_range_and_what_is_left_are_the_range(one: int, other: int) -> None:
+    whole = Stretch(*sorted((one, other)))
+
+    inner, rests = in_hours(whole)
+
+    pieces = sorted([*rests, *([inner] if inner else [])])
+    assert sum(end - first for first, end in pieces) == whole.end - whole.first
+    assert all(before.end == after.first for before, after in pairwise(pieces))
+    assert inner is None or (inner.first % HOUR, inner.end % HOUR) == (0, 0)
+    assert all(rest.end - rest.first < HOUR or not inner for rest in rests)

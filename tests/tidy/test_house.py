@@ -22,6 +22,7 @@ SIBLINGS = {
         ("closings", "credits"),
         ("depths", "queue"),
         ("everyone", "credits"),
+        ("everyone", "hours"),
         ("incidents", "messages"),
         ("keys", "users"),
         ("listing", "search"),
@@ -37,8 +38,8 @@ SIBLINGS = {
     },
     "admin": {
         ("entrance", "second_factor"),
-        ("operators", "accounts"),
         ("pulse", "carriers"),
+        ("operators", "accounts"),
     },
     "flow": {
         ("accept", "directory"),
@@ -50,6 +51,9 @@ SIBLINGS = {
         ("fallback", "ways"),
         ("unsure", "settle"),
         ("accept", "order"),
+        ("accept", "quote"),
+        ("quote", "directory"),
+        ("quote", "order"),
         ("accept", "till"),
         ("dispatch", "receipt"),
         ("dispatch", "settle"),

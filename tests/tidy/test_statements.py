@@ -24,10 +24,12 @@ TENANT_TABLES = [
     "search_days",
     "closings",
     "closed",
+    "drafts",
+    "hours",
 ]
 
 #: Statements on carrier tables may reach a tenant's row only through tenant_id; these sweep a whole table.
-SWEEPS = {"idempotency.FORGET", "incidents.FORGET"}
+SWEEPS = {"drafts.FORGET", "idempotency.FORGET", "incidents.FORGET"}
 
 
 def statements() -> Iterator[tuple[str, str]]:

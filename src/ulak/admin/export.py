@@ -10,11 +10,10 @@ before the last is handed over: PostgreSQL reads while the caller writes.
 """
 
 import asyncio
-import sys
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from ulak.base.db import Database
 from ulak.rules import ids
 from ulak.rules.refusal import Code, Refused
 from ulak.rules.status import Status
+from ulak.rules.stretches import between
 from ulak.rules.text import clean, fold
 from ulak.store import exports
 from ulak.store.exports import Head, Row, Stretch, Which
@@ -33,9 +33,6 @@ HEADS_MAX: Final = 4000
 
 ID_MARGIN: Final = timedelta(minutes=1)
 """By how much the time in a sending's id may differ from its `created_at`; the times themselves are compared too."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MS: Final = timedelta(milliseconds=1)
 
 T = TypeVar("T")
 
@@ -155,7 +152,7 @@ def _which(customer: lookup.Customer, wanted: Wanted) -> Which:
     if wanted.sending is not None:
         first = last = _sending_id(str(customer), wanted.sending)
     else:
-        first, last = ids.between(*_span(wanted))
+        first, last = _span(wanted)
     return Which(
         tenant_id=tenant_id,
         after=UUID(int=max(first.int - 1, 0)),  # no id is 0
@@ -169,13 +166,11 @@ def _which(customer: lookup.Customer, wanted: Wanted) -> Which:
     )
 
 
-def _span(wanted: Wanted) -> tuple[int, int]:
-    """Between which milliseconds of Unix time the ids were made."""
-    margin = ID_MARGIN // _MS
-    return (
-        (wanted.starts - _EPOCH) // _MS - margin if wanted.starts else 0,
-        (wanted.ends - _EPOCH) // _MS + margin if wanted.ends else sys.maxsize,
-    )
+def _span(wanted: Wanted) -> tuple[UUID, UUID]:
+    """Between which ids, both included, those of the sendings are."""
+    margin = ID_MARGIN // timedelta(milliseconds=1)
+    first, end = between(wanted.starts, wanted.ends)
+    return ids.first_id(max(0, first - margin)), ids.first_id(end + margin)
 
 
 def _sending_id(whose: str, written: str) -> UUID:

@@ -1,6 +1,6 @@
 """Organizations and their members."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
@@ -14,6 +14,8 @@ from ulak.rules.refusal import Code, Refused, said
 from ulak.store import audit_log, credits, notices, organizations, users
 
 NAME_LENGTH_MAX: Final = 200
+
+Grantable = Collection[Permission] | None
 
 
 class Member(NamedTuple):
@@ -74,20 +76,36 @@ async def set_state(
 
 
 async def add_member(
-    db: Database, actor: Actor, org: str, username: str, permissions: Sequence[str] = ()
+    db: Database,
+    actor: Actor,
+    org: str,
+    username: str,
+    permissions: Sequence[str] | None = None,
+    *,
+    grantable: Grantable = None,
 ) -> Membership:
-    """Make a user a member, or give a member these permissions instead of those they had."""
-    granted = _permissions(permissions) or DEFAULT
+    """Make a user a member, or give a member these permissions instead of those they had; None: the usual ones.
+
+    `grantable`, here and below: what whoever asks may decide about; None for an operator, who may everything.
+    """
+    granted = DEFAULT if permissions is None else _permissions(permissions)
     async with db.transaction() as tx:
         organization, user = await lookup.organization(tx, org), await lookup.user(tx, username)
         before = await organizations.lock_permissions(tx, organization.id, user.id)
+        _check_grantable(grantable, {*granted} ^ {*(before or ())})
         await _grant(tx, actor, "org.add-member", organization, user, before, granted)
         await credits.ensure(tx, organization.id, user.id)
     return Membership(user, organization, granted)
 
 
 async def set_permissions(
-    db: Database, actor: Actor, org: str, username: str, permissions: Sequence[str]
+    db: Database,
+    actor: Actor,
+    org: str,
+    username: str,
+    permissions: Sequence[str],
+    *,
+    grantable: Grantable = None,
 ) -> Membership:
     """Give a member these permissions instead of those they have; with none they may look at prices and no more."""
     granted = _permissions(permissions)
@@ -96,8 +114,17 @@ async def set_permissions(
         before = await organizations.lock_permissions(tx, organization.id, user.id)
         if before is None:
             raise _no_member(organization, user)
+        _check_grantable(grantable, {*granted} ^ before)
         await _grant(tx, actor, "org.set-permissions", organization, user, before, granted)
     return Membership(user, organization, granted)
+
+
+def _check_grantable(grantable: Grantable, decided: Collection[Permission]) -> None:
+    """Nobody gives or takes what they do not have themselves: else who manages members could do everything."""
+    if grantable is not None and not set(decided) <= set(grantable):
+        raise Refused(
+            Code.PERMISSION_DENIED, "You can only give and take permissions that you have yourself."
+        )
 
 
 async def _grant(
@@ -149,10 +176,14 @@ def _permission(name: str) -> Permission:
         ) from None
 
 
-async def remove_member(db: Database, actor: Actor, org: str, username: str) -> int:
+async def remove_member(
+    db: Database, actor: Actor, org: str, username: str, *, grantable: Grantable = None
+) -> int:
     """End a membership. What is left of the member's credit goes back to the pool; returns how much that was."""
     async with db.transaction() as tx:
         organization, user = await lookup.organization(tx, org), await lookup.user(tx, username)
+        before = await organizations.lock_permissions(tx, organization.id, user.id)
+        _check_grantable(grantable, before or ())
         if not await organizations.leave(tx, organization.id, user.id):
             raise _no_member(organization, user)
         left = await _back_to_pool(tx, actor, organization, user)

@@ -15,7 +15,7 @@ import structlog
 from ulak.admin import entrance
 from ulak.base.config import Config
 from ulak.base.db import COLLISION, UNREACHABLE, Database
-from ulak.flow import closing, fallback, numbers, pulse, searchable, sweep
+from ulak.flow import closing, fallback, numbers, pulse, searchable, summarised, sweep
 from ulak.flow.accept import now
 from ulak.flow.pulse import What
 from ulak.rules.stretches import EPOCH
@@ -30,16 +30,21 @@ GATHERING_SECONDS: Final = 30.0
 GATHERINGS_BETWEEN_CATCHING_UP: Final = 120
 #: Each round looks at what every tenant's ledger has grown by.
 CLOSING_SECONDS: Final = 120.0
+#: What the last days' hours come to is gathered often; whether any before them is left, once a day.
+SUMMING_SECONDS: Final = 300.0
+SUMMINGS_BETWEEN_CATCHING_UP: Final = 288
+RECENT: Final = timedelta(days=3)
 
 _log = structlog.get_logger(__name__)
 
 
 async def run(db: Database, config: Config) -> None:
-    """Sweep every `config.sweep_seconds`, gather texts and numbers and close ledgers beside it, for ever."""
+    """Sweep every `config.sweep_seconds`; gather texts, numbers and sums and close ledgers beside it, for ever."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_sweep(db, config))
         tasks.create_task(_gather(db))
         tasks.create_task(_number(db))
+        tasks.create_task(_sum_up(db))
         tasks.create_task(_close(db))
 
 
@@ -57,6 +62,15 @@ async def _close(db: Database) -> None:
     while True:
         await _whole(ledgers.round)
         await asyncio.sleep(CLOSING_SECONDS)
+
+
+async def _sum_up(db: Database) -> None:
+    rounds = 0
+    while True:
+        since = now() - RECENT if rounds % SUMMINGS_BETWEEN_CATCHING_UP else EPOCH
+        await _whole(partial(summarised.gather, db, since=since))
+        rounds += 1
+        await asyncio.sleep(SUMMING_SECONDS)
 
 
 async def _number(db: Database) -> None:

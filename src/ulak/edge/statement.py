@@ -10,9 +10,9 @@ from contextlib import aclosing
 from typing import Final, NamedTuple
 
 from ulak.admin.statement import Statement
-from ulak.edge.export import time
 from ulak.rules import csv, ids
 from ulak.rules.csv import Dialect
+from ulak.rules.moment import written
 from ulak.store.statements import Entry
 
 COLUMNS: Final = (*("createdAt", "kind", "amount", "balance", "currency", "sendingId", "messageId", "note"),)
@@ -48,7 +48,7 @@ def _records(entries: list[Entry], currency: str, dialect: Dialect, *, with_acto
         actor = f"{s}{word(entry.actor or '')}" if with_actors else ""
         note = dialect.text(entry.note) if entry.note else ""
         yield (
-            f"{time(entry.at)}{s}{entry.kind}{s}{amount(entry.amount)}{s}{amount(entry.balance)}{s}{currency}{s}"
+            f"{written(entry.at)}{s}{entry.kind}{s}{amount(entry.amount)}{s}{amount(entry.balance)}{s}{currency}{s}"
             f"{entry.sending_id or ''}{s}{message_id(entry)}{s}{note}{actor}{csv.END}"
         )
 

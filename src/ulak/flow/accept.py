@@ -3,7 +3,7 @@
 In: a request whose shape is already right (`edge` decoded it). Out: the id of a sending that is kept, priced,
 charged and queued, or a refusal. The checks come in the contract's order: a repeat of a named request, the
 service, the recipients, the credit. Paying and writing happen in `flow.till`, together with whatever other
-requests are waiting at that moment.
+requests are waiting at that moment. `quote` says beforehand what `accept` would do, from the same `Order`.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from uuid import UUID
 from ulak.base.db import Database
 from ulak.flow.directory import Directory, Terms
 from ulak.flow.order import Order
+from ulak.flow.quote import Draft, Quote, draft, price
 from ulak.flow.till import Till
 from ulak.rules import ids, phone, segments
 from ulak.rules.refusal import Code, Refused
@@ -75,8 +76,23 @@ class Acceptance:
             order = await asyncio.to_thread(_order, request, terms, at, body_hash)
         else:
             order = _order(request, terms, at, body_hash)
+        if not order.recipients:
+            raise Refused(Code.NO_VALID_RECIPIENT, _nobody(request, foreign=terms.service.foreign_numbers))
         earlier = await self._till.pay(order)
         return replay(earlier, body_hash) if earlier else Accepted(order.id, replayed=False)
+
+    async def quote(self, request: Request) -> Quote:
+        """What accepting this request would come to now; keeps nothing, and does not look at its name.
+
+        Raises `Refused` with `service_not_found` only: nobody to send to and too little credit are in the quote.
+        """
+        terms, at = await self._terms(request), now()
+        if len(request.to) > THREAD_RECIPIENTS_MIN:
+            draft = await asyncio.to_thread(_drafted, request, terms, at)
+        else:
+            draft = _drafted(request, terms, at)
+        async with self._db.moment() as tx:
+            return await price(tx, draft)
 
     async def _terms(self, request: Request) -> Terms:
         shelf = await self._directory.shelf()
@@ -102,8 +118,16 @@ def now() -> datetime:
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
+def _drafted(request: Request, terms: Terms, at: datetime) -> Draft:
+    """The order that the request would become, and what of the request would not be in it."""
+    return draft(_order(request, terms, at, b""), request.to, request.texts)
+
+
 def _order(request: Request, terms: Terms, at: datetime, body_hash: bytes) -> Order:
-    """The request as something that can be paid: numbers in one form, repeats gone, segments counted."""
+    """The request as something that can be paid: numbers in one form, repeats gone, segments counted.
+
+    It has no recipients where nobody can be sent to.
+    """
     foreign = terms.service.foreign_numbers
     texts: str | list[str]
     if isinstance(request.texts, str):
@@ -116,8 +140,6 @@ def _order(request: Request, terms: Terms, at: datetime, body_hash: bytes) -> Or
         n = len(recipients)
         recipients, texts, carriers = _routed(terms, recipients, texts)
         n_invalid += n - len(recipients)
-    if not recipients:
-        raise Refused(Code.NO_VALID_RECIPIENT, _nobody(request, foreign=foreign))
     sending_id = ids.new_id(milliseconds(at))  # lists rely on it: by id is by time
     return Order(
         id=sending_id,

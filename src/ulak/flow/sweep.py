@@ -12,7 +12,18 @@ from ulak.base.db import Database
 from ulak.flow.dispatch import apply_receipts
 from ulak.flow.settle import settle
 from ulak.rules.status import Status
-from ulak.store import everyone, idempotency, incidents, links, messages, pulse, queue, receipts, submits
+from ulak.store import (
+    drafts,
+    everyone,
+    idempotency,
+    incidents,
+    links,
+    messages,
+    pulse,
+    queue,
+    receipts,
+    submits,
+)
 from ulak.store.messages import ALL_PARTS, End
 
 ROWS_MAX: Final = 50
@@ -67,11 +78,12 @@ async def missed_receipts(db: Database, at: datetime, *, receipt_hours: float) -
 
 
 async def old_records(db: Database, at: datetime, *, receipt_hours: float, history_days: float) -> bool:
-    """Delete receipts that match nothing any more, messages' history that is too old, named requests whose day is
-    over, and what processes said that are gone."""
+    """Delete receipts that match nothing any more, messages' history that is too old, named requests and drafts
+    whose day is over, and what processes said that are gone."""
     before = at - timedelta(days=history_days)
     async with db.transaction() as tx:
         await idempotency.forget_old(tx, at)
+        await drafts.forget_old(tx, at)
         await links.forget_old(tx, at - timedelta(days=1))
         await pulse.forget_old(tx, at - timedelta(hours=PULSE_HOURS))
         await receipts.forget_unmatched(tx, at - timedelta(hours=receipt_hours))

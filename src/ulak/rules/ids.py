@@ -19,7 +19,6 @@ _RESERVED: Final = (1 << _RESERVED_BITS) - 1
 POSITION_MAX: Final = _RESERVED
 """Positions within a sending are 0 up to, not including, this."""
 
-_MS_MAX: Final = (1 << 48) - 1
 _VERSION_AND_VARIANT: Final = 0x7 << 76 | 0b10 << 62
 _RANDOM: Final = 0xFFF << 64 | (1 << 62) - 1
 
@@ -69,9 +68,3 @@ def stem(sending: UUID) -> tuple[str, int]:
     `str(message_id(sending, position))` would be, without making a UUID first.
     """
     return str(sending)[: -_RESERVED_BITS // 4], sending.int & _RESERVED
-
-
-def between(first_ms: int, last_ms: int) -> tuple[UUID, UUID]:
-    """The lowest and the highest id that can be made in these milliseconds of Unix time, both included."""
-    first, last = (min(max(ms, 0), _MS_MAX) for ms in (first_ms, last_ms))
-    return UUID(int=first << 80), UUID(int=last << 80 | (1 << 80) - 1)

@@ -7,7 +7,7 @@ by the numbering plans that `phonenumbers` carries. Never a guess at the network
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 _PLAIN: Final = re.compile(r"905[0-9]{9}")
 _TURKISH: Final = re.compile(r"(?:(?:\+|00)?90|0)?(5[0-9]{9})")
@@ -15,6 +15,23 @@ _FOREIGN: Final = re.compile(r"(?:\+|00)([1-9][0-9]{6,14})|([1-46-9][0-9]{6,14})
 _SEPARATORS: Final = str.maketrans("", "", " .-()[]")
 _RAW_MAX: Final = 40
 """Characters; an E.164 number with a separator after every digit is shorter."""
+_DIGITS_LOST: Final = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE)
+_ABROAD: Final = re.compile(r"(?:\+|00)(?!90)[1-9][0-9]{6,14}|(?!90)[1-46-9][0-9]{10,14}")
+_LANDLINE: Final = re.compile(r"(?:(?:\+|00)?90|0)?[1-46-9][0-9]{9}")
+_ANY_DIGITS: Final = re.compile(r"\+?[0-9]+")
+
+Reason = Literal[
+    "empty",
+    "digits_lost",
+    "not_a_number",
+    "foreign_not_allowed",
+    "not_mobile",
+    "unknown_number",
+    "wrong_length",
+]
+"""Why nothing can be sent to what was written: nothing was; a spreadsheet has rounded it (9,05551E+11), so its last
+digits are gone; other characters than a number has; another country's, which the service does not allow; a landline or
+the like; of a country that has no such numbers; too few or too many digits."""
 
 
 def normalise(raw: str, *, foreign: bool = False) -> int | None:
@@ -48,6 +65,23 @@ def normalise_all(raw: Sequence[str], *, foreign: bool = False) -> tuple[list[in
     return valid, len(raw) - len(valid)
 
 
+def why_not(raw: str, *, foreign: bool = False) -> Reason:
+    """Why `normalise` makes nothing of what was written; a guess at what was meant, where it could be several things.
+
+    For people to read: whether a number can be sent to is for `normalise` alone to say.
+    """
+    bare = raw[: _RAW_MAX * 4].translate(_SEPARATORS).strip()
+    if not bare:
+        return "empty"
+    if _DIGITS_LOST.fullmatch(raw.strip()):
+        return "digits_lost"
+    if not _ANY_DIGITS.fullmatch(bare):
+        return "not_a_number"
+    if _ABROAD.fullmatch(bare):
+        return _why_not_abroad(bare) if foreign else "foreign_not_allowed"
+    return "not_mobile" if _LANDLINE.fullmatch(bare) else "wrong_length"
+
+
 def shown(number: int) -> str:
     """A number as it is answered: 905550000000."""
     return str(number)
@@ -74,3 +108,14 @@ def _mobile(digits: str) -> int | None:
     if kind not in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE):
         return None
     return int(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:])
+
+
+def _why_not_abroad(bare: str) -> Reason:
+    """Whether there is such a number in any country."""
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse("+" + bare.removeprefix("+").removeprefix("00"))
+    except phonenumbers.NumberParseException:
+        return "unknown_number"
+    return "not_mobile" if phonenumbers.is_valid_number(number) else "unknown_number"

@@ -63,6 +63,11 @@ def cut(whole: Stretch) -> Cut:
     return Cut([] if days is None else [days], minutes, rests)
 
 
+def in_hours(whole: Stretch) -> tuple[Stretch | None, list[Stretch]]:
+    """What of a range is whole hours (of UTC), and what is left before and after it."""
+    return _whole(whole, HOUR)
+
+
 def _whole(whole: Stretch, unit: int) -> tuple[Stretch | None, list[Stretch]]:
     """What of a stretch is made of whole units, and what is left before and after it."""
     first, end = -(-whole.first // unit) * unit, whole.end // unit * unit

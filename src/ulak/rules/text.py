@@ -5,12 +5,14 @@ that differ only in case are equal. How a text travels, in which alphabet and in
 `segments`.
 """
 
+import re
 import unicodedata
 from typing import Final
 
 TEXT_MAX: Final = 160
 """Code points of a message, after normalisation."""
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _DOT_ABOVE: Final = "\u0307"
 
 
@@ -31,7 +33,7 @@ def fault(text: str) -> str | None:
         return "must hold at least one character that is not a space"
     if "\0" in text:
         return "must not hold a NUL character"
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and _SURROGATE.search(text):
         return "must not hold half of a surrogate pair"
     return None
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from ulak.base.db import Tx
 from ulak.rules.signature import signature
+from ulak.store import hours
 
 OVERDUE: Final = """
 SELECT tenant_id, id FROM sendings WHERE completed_at IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2"""
@@ -108,6 +109,23 @@ SELECT o.id
 async def unclosed(tx: Tx, last_id: int, transfers_min: int, rows_max: int) -> list[UUID]:
     """Tenants with at least so many transfers, up to a certain one, behind what is closed of their ledgers."""
     return [row["id"] for row in await tx.fetch(UNCLOSED, last_id, transfers_min, rows_max)]
+
+
+UNSUMMED: Final = """
+SELECT o.id
+  FROM (SELECT id FROM users UNION ALL SELECT id FROM organizations) o
+ CROSS JOIN LATERAL (
+       SELECT sum(n) AS n FROM tallies WHERE tenant_id = o.id AND minutes = 1440 AND starts = $1 HAVING count(*) > 0) t
+ CROSS JOIN LATERAL (
+       SELECT sum(n_sendings) AS n, coalesce(bool_or(open_ids <> '{}'), false) AS goes_on
+         FROM hours WHERE tenant_id = o.id AND starts >= $1 AND starts < $1 + interval '1 day') g
+ WHERE g.goes_on OR t.n IS DISTINCT FROM g.n"""
+
+
+async def unsummed(tx: Tx, day: datetime) -> list[UUID]:
+    """Tenants who sent something on a day (its midnight, of UTC) that is in no gathered hour, or went on when it was
+    gathered."""
+    return [row["id"] for row in await tx.fetch(UNSUMMED, day)]
 
 
 class Difference(NamedTuple):
@@ -219,6 +237,23 @@ SELECT 'tally', tenant_id, concat_ws(' ', starts, minutes, source), coalesce(t.n
  WHERE t.n IS DISTINCT FROM c.n
  LIMIT $1"""
 
+# An hour that has fewer than there are was gathered before one came late: nobody reads it, and it is gathered anew.
+_ENDED: Final = "FILTER (WHERE s.id <> ALL(h.open_ids))"
+SUMMED: Final = f"""
+WITH summed AS (
+    SELECT h.tenant_id, h.starts, count(*) AS n, count(*) - count(*) {_ENDED} AS n_open,
+           {", ".join(f"coalesce(sum(s.{name}) {_ENDED}, 0) AS {name}" for name in hours.SUMMED)}
+      FROM hours h JOIN sendings s ON s.tenant_id = h.tenant_id AND date_trunc('hour', s.created_at, 'UTC') = h.starts
+     GROUP BY h.tenant_id, h.starts),
+told AS (
+    SELECT h.tenant_id, h.starts, h.n_sendings AS n, coalesce(s.n, 0) AS there_are,
+           concat_ws(' ', cardinality(h.open_ids), {", ".join(f"h.{name}" for name in hours.SUMMED)}) AS written,
+           concat_ws(' ', s.n_open, {", ".join(f"s.{name}" for name in hours.SUMMED)}) AS computed
+      FROM hours h LEFT JOIN summed s USING (tenant_id, starts))
+SELECT 'hour', tenant_id, starts::text, concat_ws(' ', n, written), concat_ws(' ', there_are, computed) FROM told
+ WHERE n > there_are OR n = there_are AND written <> computed
+ LIMIT $1"""
+
 GATHERED: Final = """
 WITH held AS (
     SELECT b.tenant_id, date_trunc('day', b.starts, 'UTC') AS starts, b.source, u.id, u.text
@@ -283,6 +318,7 @@ PROOFS: Final = (
     ),
     ("every sending's id says when it was accepted", "SELECT count(*) FROM sendings", CREATED),
     ("every tally is the number of sendings in it", "SELECT count(*) FROM tallies", TALLIES),
+    ("every gathered hour is the sum of its sendings", "SELECT count(*) FROM hours", SUMMED),
     (
         "every closing of the ledger is what its transfers sum up to",
         "SELECT count(*) FROM closings",

@@ -33,11 +33,12 @@ SELECT coalesce(sum(brin_summarize_range('messages_recipient', range * $3)), 0):
 
 
 async def summarise(tx: Tx, first: int, end: int) -> int | None:
-    """Summarise those of the ranges [first, end) that are not yet; returns how many, None when somebody else is at
-    work on the table."""
+    """Summarise those of the ranges [first, end) that are not yet; returns how many. None when it cannot be done:
+    somebody else is at work on the table, or the table is not ours; then VACUUM does it, some time. The transaction is
+    to end after that."""
     try:
         await tx.execute(LOCK)
-    except asyncpg.LockNotAvailableError:
+        n: int = await tx.fetchval(SUMMARISE, first, end, PAGES_PER_RANGE)
+    except (asyncpg.LockNotAvailableError, asyncpg.InsufficientPrivilegeError):
         return None
-    n: int = await tx.fetchval(SUMMARISE, first, end, PAGES_PER_RANGE)
     return n

@@ -106,11 +106,11 @@ async def visitor(tx: Tx, token_hash: bytes) -> Visitor | None:
     return Visitor(session, user, operator)
 
 
-SEEN: Final = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $3"
+SEEN: Final = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at <= $3"
 
 
 async def seen(tx: Tx, id_: UUID, at: datetime, before: datetime) -> None:
-    """Somebody was here, unless that was written after `before` already."""
+    """Somebody was here, unless it stands there already that they were after `before`."""
     await tx.execute(SEEN, id_, at, before)
 
 

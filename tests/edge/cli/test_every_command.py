@@ -21,6 +21,7 @@ APART = {"serve", "demo", "simulate-carrier", "migrate", "text", "message show",
 
 READING = [
     "user list",
+    "operator list",
     "key list mark",
     "org list",
     "org members 'Main Organization'",
@@ -41,7 +42,11 @@ READING = [
 CHANGING = [
     ("user create lale --email lale@example.com --password-stdin", "user.create", "lale"),
     ("user set-state lale disabled", "user.set-state", "lale"),
-    ("user set-password lale --password-stdin", "user.set-password", "lale"),
+    ("user reset-second-factor mark", "second-factor.reset", "mark"),
+    ("operator create ayse --role viewer --password-stdin", "operator.create", "ayse"),
+    ("operator set-password AYSE --password-stdin", "operator.set-password", "ayse"),
+    ("operator reset-second-factor ayse", "second-factor.reset", "ayse"),
+    ("operator set-state ayse disabled", "operator.set-state", "ayse"),
     ("key create mark --name shop --allow-ip 10.0.0.0/8", "key.create", "mark"),
     ("key revoke KEY", "key.revoke", "KEY"),
     ("org create Another", "org.create", "Another"),
@@ -178,7 +183,11 @@ REFUSED = [
     "user create MARK --email mark@example.com",
     "user create lale --email nobody",
     "user set-state nobody disabled",
-    "user set-password mark --password-stdin",
+    "user reset-second-factor nobody",
+    "operator create 'a b'",
+    "operator set-password nobody",
+    "operator set-state nobody disabled",
+    "operator reset-second-factor nobody",
     "key create mark --allow-ip everywhere",
     "key create nobody",
     "key revoke KEY",
@@ -211,7 +220,8 @@ REFUSED = [
 
 def test_what_is_refused_leaves_no_line_and_no_row(shop: CommandLine, dsn: str) -> None:
     counted = (
-        "users api_keys organizations memberships credits transfers carriers services price_rules senders"
+        "users operators api_keys organizations memberships credits transfers carriers services price_rules "
+        "senders"
     )
     tables = " UNION ALL ".join(f"SELECT t::text AS row FROM {name} t" for name in counted.split())
     before, rows = lines(dsn), query(dsn, tables)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import openpyxl
 import pytest
 
 from tests.edge.cli.conftest import CommandLine
@@ -343,3 +344,25 @@ def test_people_see_how_far_it_is(shop: CommandLine, dsn: str, tmp_path: Path) -
     assert f"{MANY}/{MANY}".encode() in seen
     assert process.returncode == 0
     assert b"20,000 messages" in said
+
+
+def test_a_workbook_by_its_name_or_by_the_option(shop: CommandLine, dsn: str, tmp_path: Path) -> None:
+    send(dsn, "mark", HOSTILE)
+
+    shop("message", "export", "--user=mark", "--out", tmp_path / "out.XLSX")
+    shop("message", "export", "--user=mark", "--xlsx", "--out", tmp_path / "out")
+    piped = shop.run("message", "export", "--user=mark", "--xlsx").stdout_bytes
+
+    for data in ((tmp_path / "out.XLSX").read_bytes(), (tmp_path / "out").read_bytes(), piped):
+        [sheet] = openpyxl.load_workbook(io.BytesIO(data)).worksheets
+        names, *rows = sheet.iter_rows(values_only=True)
+        assert names == COLUMNS
+        assert [row[2].replace("_x000D_", "\r") for row in rows] == HOSTILE
+
+
+def test_a_workbook_has_no_dialect(shop: CommandLine, tmp_path: Path) -> None:
+    done = shop.run("message", "export", "--user=mark", "--bom", "--out", tmp_path / "out.xlsx")
+
+    assert done.exit_code == 2
+    assert "are for CSV" in done.stderr
+    assert not list(tmp_path.iterdir())

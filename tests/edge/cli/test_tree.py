@@ -21,7 +21,12 @@ RELIED_ON: dict[str, set[str]] = {
     "user create": {"--email", "--password-stdin"},
     "user list": set(),
     "user set-state": set(),
-    "user set-password": {"--password-stdin"},
+    "user reset-second-factor": set(),
+    "operator create": {"--role", "--password-stdin"},
+    "operator list": set(),
+    "operator set-state": set(),
+    "operator set-password": {"--password-stdin"},
+    "operator reset-second-factor": set(),
     "key create": {"--name", "--allow-ip"},
     "key revoke": set(),
     "key list": set(),
@@ -108,7 +113,8 @@ def test_every_command_has_help_with_an_example_and_takes_json(name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "group", ["", "user", "key", "org", "credit", "carrier", "service", "sender", "price", "message"]
+    "group",
+    ["", "user", "operator", "key", "org", "credit", "carrier", "service", "sender", "price", "message"],
 )
 def test_a_group_alone_lists_its_commands(group: str) -> None:
     done = CliRunner().invoke(app, [*group.split(), "--help"])
@@ -125,6 +131,9 @@ def test_a_group_alone_lists_its_commands(group: str) -> None:
         "nothing",
         "user nothing",
         "user create",
+        "operator create",
+        "operator create ayse --role=king",
+        "operator set-state ayse asleep",
         "user create mark --colour=red --email=m@example.com",
         "credit add 5 --port=3",
         "org set-state X open",

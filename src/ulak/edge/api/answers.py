@@ -1,23 +1,17 @@
 """Answers: what the contract promises, field by field and in its order."""
 
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from ulak.edge.queries import Page
-from ulak.rules import ids, money, phone
+from ulak.rules import ids, moment, money, phone
 from ulak.store.message_pages import Message
 from ulak.store.organizations import Member
 from ulak.store.sendings import Sending
 from ulak.store.users import User
 
 encode = msgspec.json.Encoder().encode
-
-
-def time(at: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds and Z."""
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
 
 
 def success(data: Any) -> bytes:
@@ -28,7 +22,12 @@ def success(data: Any) -> bytes:
 def me(user: User) -> bytes:
     """`GET /users/me`."""
     return success(
-        {"id": user.id, "username": user.username, "email": user.email, "createdAt": time(user.created_at)}
+        {
+            "id": user.id,
+            "username": user.username,
+            "email": user.email,
+            "createdAt": moment.written(user.created_at),
+        }
     )
 
 
@@ -67,7 +66,7 @@ def sending(row: Sending) -> dict[str, Any]:
         "id": row.id,
         "completed": row.completed_at is not None,
         "sampleMessageText": row.text,
-        "createdAt": time(row.created_at),
+        "createdAt": moment.written(row.created_at),
         "stats": {
             "validSize": row.n_valid,
             "invalidSize": row.n_invalid,
@@ -91,5 +90,5 @@ def message(row: Message, of: Sending) -> dict[str, Any]:
         "status": row.status,
         "network": row.network or "unknown",
         "refunded": row.refunded,
-        "createdAt": time(of.created_at),
+        "createdAt": moment.written(of.created_at),
     }

@@ -30,7 +30,7 @@ from ulak.edge.carrier.share import Share
 from ulak.flow import dispatch, pulse
 from ulak.flow.accept import now
 from ulak.flow.pulse import What
-from ulak.rules import ids, outcome, stretches
+from ulak.rules import ids, outcome
 from ulak.rules.network import parse_source
 from ulak.store import links
 from ulak.store.carriers import Carrier
@@ -243,6 +243,7 @@ class Link:
         goes out twice, whenever this process dies.
         """
         client, at, moved = self._client, datetime.now(UTC), False
+        at_ms = int(at.timestamp() * 1000)
         while client and client.free > self._recorder.unwritten and not self._held_back():
             entry = self._outbox.next()
             if entry is None:
@@ -256,7 +257,7 @@ class Link:
                 self._outbox.not_gone(item, part)
                 break
             client.submit(translate.submit_sm(item, part), entry)
-            self._count_gone(item, part, at)
+            self._count_gone(item, part, at_ms)
             self._outbox.gone(item, part, at)
             moved = True
         if moved:
@@ -264,11 +265,11 @@ class Link:
         if client:
             metrics.WINDOW.labels(self._label).set(client.outstanding)
 
-    def _count_gone(self, item: Item, part: int, at: datetime) -> None:
-        """Count a part that goes out at `at`, and its message when it is the first of it."""
+    def _count_gone(self, item: Item, part: int, at_ms: int) -> None:
+        """Count a part that goes out at this Unix millisecond, and its message when it is the first of it."""
         pulse.count(What.SUBMITS, carrier_id=self.carrier.id)
         if part == 0 and item.sent_at[0] is None:
-            waited = stretches.milliseconds(at) - ids.milliseconds_of(item.run.sending_id)
+            waited = at_ms - ids.milliseconds_of(item.run.sending_id)
             pulse.count(What.GONE, carrier_id=self.carrier.id)
             pulse.count(What.GONE_MS, max(0, waited), carrier_id=self.carrier.id)
 

@@ -1,8 +1,8 @@
-"""`ulak message export`: a customer's messages as CSV, to a file or through a pipe, however many there are."""
+"""`ulak message export`: a customer's messages as CSV or a workbook, to a file or through a pipe."""
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +17,8 @@ from ulak.edge.cli.files import ReaderGone, written
 from ulak.edge.cli.people import UserOption
 from ulak.edge.cli.session import Json, answer, with_database
 from ulak.edge.cli.times import instant, last_instant
-from ulak.edge.export import chunks
+from ulak.edge.export import Chunk, chunks
+from ulak.edge.xlsx import chunks as in_a_book
 from ulak.rules.csv import Dialect
 from ulak.rules.refusal import Code, Refused
 from ulak.rules.status import Status
@@ -77,17 +78,23 @@ def export_messages(
             "--exact", help="Leave texts that look like formulas as they are. Not for spreadsheets."
         ),
     ] = False,
+    xlsx: Annotated[
+        bool, typer.Option("--xlsx", help="A workbook instead of CSV; so is a FILE that ends with .xlsx.")
+    ] = False,
     json_: Json = False,
 ) -> None:
-    """Write messages as CSV, the oldest first.
+    """Write messages as CSV or as a workbook, the oldest first.
 
-    A text that a spreadsheet could take for a formula gets an apostrophe in front.
+    In CSV a text that a spreadsheet could take for a formula gets an apostrophe in front.
 
     Example: ulak message export --user mark --start-date 2026-03-01 --end-date 2026-03-31 --out march.csv
     """
     if json_ and out is None:
         raise typer.BadParameter("stdout holds the messages; name a file with --out.", param_hint="--json")
     dialect = Dialect(semicolons=semicolons, bom=bom, exact=exact)
+    as_book = xlsx or (out is not None and out.suffix.lower() == ".xlsx")
+    if as_book and dialect != Dialect():
+        raise typer.BadParameter("a workbook has no dialect: --bom, --semicolons and --exact are for CSV.")
 
     async def work(db: Database) -> dict[str, Any]:
         wanted = Wanted(
@@ -100,7 +107,7 @@ def export_messages(
         )
         export = await exporting.open_(db, user, org, wanted)
         with _progress(await _total(export, out, json_)) as tell:
-            return await _write(export, dialect, out, tell)
+            return await _write(in_a_book(export) if as_book else chunks(export, dialect), out, tell)
 
     try:
         value = with_database(work)
@@ -110,12 +117,12 @@ def export_messages(
         answer(value, json_, f"Wrote {value['messages']:,} messages to {out} ({value['bytes']:,} bytes).")
 
 
-async def _write(export: Export, dialect: Dialect, out: Path | None, tell: Tell) -> dict[str, Any]:
+async def _write(file: AsyncGenerator[Chunk, None], out: Path | None, tell: Tell) -> dict[str, Any]:
     """Everything, where it belongs; returns the answer."""
     n_messages = n_bytes = 0
     try:
         with written(out) as write:
-            async with aclosing(chunks(export, dialect)) as its:
+            async with aclosing(file) as its:
                 async for chunk in its:
                     await write(chunk.data)
                     n_messages += chunk.rows

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ulak.edge.cli import carriers, messages, people, run, sales, statement, status, texts
+from ulak.edge.cli import carriers, messages, operators, people, run, sales, statement, status, texts
 from ulak.edge.cli.session import Json, answer, attempt, config, connected
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 
 _GROUPS = {
     "user": people.user_app,
+    "operator": operators.operator_app,
     "key": people.key_app,
     "org": people.org_app,
     "credit": people.credit_app,

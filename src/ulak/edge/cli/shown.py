@@ -9,20 +9,25 @@ from ulak.admin.catalogue import Header, Offer
 from ulak.admin.find import Message
 from ulak.admin.groups import Member, Membership
 from ulak.admin.history import History
+from ulak.admin.operators import NewOperator
 from ulak.admin.pricing import Explained, Listed
-from ulak.rules import money
+from ulak.rules import moment, money
 from ulak.store.carriers import Carrier
 from ulak.store.keys import ApiKey
+from ulak.store.operators import Operator
 from ulak.store.organizations import Organization
 from ulak.store.prices import PriceRule
 from ulak.store.users import User
 
 Shown = dict[str, Any]
 
+SIGN_IN = "/operator"
+"""Where operators sign in."""
+
 
 def time(at: datetime | None) -> str | None:
-    """ISO 8601 in UTC with milliseconds and Z."""
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z" if at else None
+    """As in the API, where there is one."""
+    return moment.written(at) if at else None
 
 
 def user(row: User) -> Shown:
@@ -38,6 +43,29 @@ def user(row: User) -> Shown:
 def user_line(row: User) -> Shown:
     """A user in a list."""
     return {**user(row), "state": row.state}
+
+
+def operator(row: Operator) -> Shown:
+    """An operator."""
+    return {
+        "id": str(row.id),
+        "username": row.username,
+        "role": row.role,
+        "state": row.state,
+        "createdAt": time(row.created_at),
+    }
+
+
+def new_operator(row: NewOperator) -> Shown:
+    """An operator and how they sign in; the password where it was made here, this once."""
+    its = row.operator
+    return {
+        "id": str(its.id),
+        "username": its.username,
+        "role": its.role,
+        "password": row.password,
+        "signIn": SIGN_IN,
+    }
 
 
 def key(row: ApiKey) -> Shown:

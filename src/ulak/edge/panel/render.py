@@ -35,6 +35,7 @@ def environment(code: str, zone: tzinfo) -> Environment:
         "language": its,
         "languages": NAMES,
         "charts": charts,
+        "translated": lambda words: [(name, its.say(text)) for name, text in words.items()],
     }
     made.filters |= _filters(its)
     return made

@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from ulak.admin import export as exporting
 from ulak.admin.export import Export, Wanted
-from ulak.edge import export
+from ulak.edge import export, xlsx
 from ulak.edge.panel.customer.sendings import instants
 from ulak.edge.panel.page import Page
 from ulak.edge.panel.visit import Customer, no_such_page, uuid_of
@@ -61,7 +61,7 @@ async def _answer(visit: Customer, wanted: Wanted, name: str) -> Response:
 
 async def _bytes(visit: Customer, opened: Export, form: str) -> AsyncIterator[bytes]:
     turkish = visit.language.code == "tr"
-    chunks = export.chunks(opened, Dialect(turkish, bom=True))
+    chunks = xlsx.chunks(opened) if form == "xlsx" else export.chunks(opened, Dialect(turkish, bom=True))
     async with aclosing(chunks) as its:
         async for chunk in its:
             if chunk.data:

@@ -1,5 +1,6 @@
 """The first page: what is left, what became of the last thirty days, and what is on its way."""
 
+from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from starlette.responses import Response
@@ -9,7 +10,8 @@ from ulak.edge.panel.customer.sendings import latest
 from ulak.edge.panel.page import Page
 from ulak.edge.panel.visit import Customer
 from ulak.flow.offers import offers
-from ulak.store import credits
+from ulak.store import credits, hours
+from ulak.store.hours import Sums
 
 DAYS: Final = 30
 LATEST: Final = 5
@@ -19,7 +21,8 @@ READ: Final = "organization.sms.read"
 async def overview(visit: Customer) -> Response:
     """`GET /panel`."""
     its = await offers(visit.rooms.db, visit.rooms.directory, visit.who)
-    return visit.page("customer/overview.html", offers=its, **await _moving(visit))
+    days = await _days(visit) if visit.may(READ) else []
+    return visit.page("customer/overview.html", offers=its, days=days, **await _moving(visit))
 
 
 async def overview_live(visit: Customer) -> Response:
@@ -32,7 +35,16 @@ async def overview_live(visit: Customer) -> Response:
             "sendings": visit.render("customer/sendings-rows.html", **found),
         }
 
-    return live.stream(visit, pieces)
+    return await live.stream(visit, pieces)
+
+
+async def _days(visit: Customer) -> list[tuple[date, Sums]]:
+    """The last days, as they begin and end where times are shown, and what was sent in each."""
+    today = datetime.now(visit.zone).date()
+    days = [today - timedelta(days=n) for n in range(DAYS - 1, -1, -1)]
+    starts = [datetime.combine(day, time.min, visit.zone) for day in (*days, today + timedelta(days=1))]
+    async with visit.rooms.db.moment() as tx:
+        return list(zip(days, await hours.days(tx, visit.who.tenant_id, starts), strict=True))
 
 
 async def _moving(visit: Customer) -> dict[str, object]:

@@ -2,13 +2,25 @@
 
 from typing import Final
 
-from ulak.edge.panel.customer import developers, exports, keys, overview, sendings
+from ulak.edge.panel.customer import (
+    credit,
+    developers,
+    exports,
+    keys,
+    organization,
+    overview,
+    send,
+    sendings,
+)
 from ulak.edge.panel.page import Page
 
 PAGES: Final[list[Page]] = [
     *overview.PAGES,
+    *send.PAGES,
     *exports.PAGES,
     *sendings.PAGES,
+    *credit.PAGES,
+    *organization.PAGES,
     *keys.PAGES,
     *developers.PAGES,
 ]
