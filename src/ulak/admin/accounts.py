@@ -13,8 +13,8 @@ from ulak.admin.terms import difference
 from ulak.base.db import Database
 from ulak.rules import ids
 from ulak.rules.actor import Actor
-from ulak.rules.refusal import Code, Refused
-from ulak.store import audit_log, credits, keys, notices, users
+from ulak.rules.refusal import Code, Refused, said
+from ulak.store import audit_log, credits, keys, notices, sessions, users
 
 USERNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}")
@@ -42,12 +42,14 @@ async def create_user(
             "A username has 1 to 64 letters, digits, dots, dashes or underscores of ASCII.",
         )
     if not EMAIL.fullmatch(email):
-        raise Refused(Code.INVALID_VALUE, f"{email!r} is no e-mail address.")
+        raise Refused(Code.INVALID_VALUE, said("{email!r} is no e-mail address.", email=email))
     hashed = await _hashed(password)
     async with db.transaction() as tx:
         user = await users.add(tx, ids.new_id(), username, email, hashed)
         if user is None:
-            raise Refused(Code.ALREADY_EXISTS, f"There is a user {username!r} already.")
+            raise Refused(
+                Code.ALREADY_EXISTS, said("There is a user {username!r} already.", username=username)
+            )
         await credits.ensure(tx, user.id, user.id)
         await audit_log.add(tx, actor, "user.create", username, email=email)
     return user
@@ -60,7 +62,11 @@ async def _hashed(password: str | None) -> str | None:
     if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
         raise Refused(
             Code.INVALID_VALUE,
-            f"A password has {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters.",
+            said(
+                "A password has {least} to {most} characters.",
+                least=PASSWORD_LENGTH_MIN,
+                most=PASSWORD_LENGTH_MAX,
+            ),
         )
     if any("\ud800" <= character <= "\udfff" for character in password):
         raise Refused(Code.INVALID_VALUE, "A password is a text: this one is not UTF-8.")
@@ -89,12 +95,13 @@ async def set_user_state(
 
 
 async def set_password(db: Database, actor: Actor, username: str, password: str) -> users.User:
-    """Let a user sign in with another password from now on."""
+    """Let a user sign in with another password from now on; wherever they are signed in, they are no more."""
     hashed = await _hashed(password)
     assert hashed
     async with db.transaction() as tx:
         user = await lookup.user(tx, username)
         await users.set_password(tx, user.id, hashed)
+        await sessions.end_all(tx, user.id)
         await audit_log.add(tx, actor, "user.set-password", user.username)
     return user
 
@@ -105,7 +112,8 @@ async def create_key(
     """A new key of a user, usable from these addresses only, or from anywhere."""
     if len(name) > KEY_NAME_LENGTH_MAX or not name.isprintable():
         raise Refused(
-            Code.INVALID_VALUE, f"A key's name has at most {KEY_NAME_LENGTH_MAX} printable characters."
+            Code.INVALID_VALUE,
+            said("A key's name has at most {most} printable characters.", most=KEY_NAME_LENGTH_MAX),
         )
     networks = tuple(_network(text) for text in allow_ips)
     secret = KEY_START + secrets.token_urlsafe(32)
@@ -130,7 +138,8 @@ def _network(text: str) -> keys.Network:
         return ip_network(text)
     except ValueError:
         raise Refused(
-            Code.INVALID_VALUE, f"{text!r} is neither an address nor a network like 10.0.0.0/8."
+            Code.INVALID_VALUE,
+            said("{text!r} is neither an address nor a network like 10.0.0.0/8.", text=text),
         ) from None
 
 
@@ -140,9 +149,14 @@ async def revoke_key(db: Database, actor: Actor, key_id: UUID) -> keys.ApiKey:
         key = await keys.revoke(tx, key_id)
         if key is None:
             raise Refused(
-                Code.NOT_KNOWN, f"There is no key {key_id}; `ulak key list USERNAME` shows a user's keys."
+                Code.NOT_KNOWN,
+                said(
+                    "There is no key {key_id}; `ulak key list USERNAME` shows a user's keys.", key_id=key_id
+                ),
             )
-        await audit_log.add(tx, actor, "key.revoke", str(key_id))
+        owner = await users.names(tx, [key.user_id])
+        told = {"user": owner[key.user_id], "name": key.name, "prefix": key.prefix}
+        await audit_log.add(tx, actor, "key.revoke", str(key_id), **told)
         await notices.directory_changed(tx)
     return key
 

@@ -13,7 +13,7 @@ from ulak.admin.terms import name as checked_name
 from ulak.base.db import Database
 from ulak.rules import network, outcome, segments, sender
 from ulak.rules.actor import Actor
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.store import audit_log, carriers, links, notices, routes, senders
 
 WINDOW_MAX: Final = 10_000
@@ -29,7 +29,7 @@ async def create(db: Database, actor: Actor, name: str, **settings: Any) -> carr
     async with db.transaction() as tx:
         carrier = await carriers.add(tx, checked_name(name), its)
         if carrier is None:
-            raise Refused(Code.ALREADY_EXISTS, f"There is a carrier {name!r} already.")
+            raise Refused(Code.ALREADY_EXISTS, said("There is a carrier {name!r} already.", name=name))
         await audit_log.add(
             tx, actor, "carrier.create", name, host=its.host, port=its.port, system_id=its.system_id
         )
@@ -63,17 +63,20 @@ def _check(its: carriers.Settings) -> None:
     if not its.host.strip():
         raise Refused(Code.INVALID_VALUE, "The host must not be empty.")
     for what, text, most in (
-        ("system id", its.system_id, 15),
-        ("password", its.password, 8),
-        ("system type", its.system_type, 12),
+        (said("system id"), its.system_id, 15),
+        (said("password"), its.password, 8),
+        (said("system type"), its.system_type, 12),
     ):
         if not text.isascii() or len(text) > most:
-            raise Refused(Code.INVALID_VALUE, f"SMPP allows a {what} of at most {most} ASCII characters.")
-    within("port", its.port, 1, 65535)
-    within("window", its.window_max, 1, WINDOW_MAX)
-    within("throughput", its.throughput, 0, THROUGHPUT_MAX)
-    within("number of connections", its.connections, 1, CONNECTIONS_MAX)
-    within("reserve", its.reserve, 0, segments.RESERVE_MAX)
+            raise Refused(
+                Code.INVALID_VALUE,
+                said("SMPP allows a {what} of at most {most} ASCII characters.", what=what, most=most),
+            )
+    within(said("port"), its.port, 1, 65535)
+    within(said("window"), its.window_max, 1, WINDOW_MAX)
+    within(said("throughput"), its.throughput, 0, THROUGHPUT_MAX)
+    within(said("number of connections"), its.connections, 1, CONNECTIONS_MAX)
+    within(said("reserve"), its.reserve, 0, segments.RESERVE_MAX)
     network.parse_source(its.network_from)
     outcome.parse_meanings(its.statuses)
     _check_authorities(its.tls_ca)
@@ -171,7 +174,10 @@ async def withdraw(db: Database, actor: Actor, header: str, *, carrier: str) -> 
     async with db.transaction() as tx:
         its = await lookup.carrier(tx, carrier)
         if not await senders.withdraw(tx, its.id, parsed):
-            raise Refused(Code.NOT_KNOWN, f"{parsed} was not approved for {its.name}.")
+            raise Refused(
+                Code.NOT_KNOWN,
+                said("{header} was not approved for {carrier}.", header=parsed, carrier=its.name),
+            )
         await audit_log.add(tx, actor, "sender.withdraw", parsed, carrier=its.name)
         await notices.directory_changed(tx)
     return parsed

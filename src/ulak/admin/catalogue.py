@@ -10,7 +10,7 @@ from ulak.admin.terms import name as checked_name
 from ulak.base.db import Database, Tx
 from ulak.rules import ids, money, route, sender
 from ulak.rules.actor import Actor
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.store import audit_log, carriers, notices, organizations, routes, senders, services, users
 
 VALIDITY_MINUTES_MAX: Final = 7 * 24 * 60
@@ -42,7 +42,11 @@ async def create_service(
     if currency != installation_currency:
         raise Refused(
             Code.INVALID_VALUE,
-            f"This installation counts in {installation_currency} (ULAK_CURRENCY), not in {currency}.",
+            said(
+                "This installation counts in {installation} (ULAK_CURRENCY), not in {currency}.",
+                installation=installation_currency,
+                currency=currency,
+            ),
         )
     its = services.Settings(**_parsed(given(settings)))
     _check(its)
@@ -50,7 +54,7 @@ async def create_service(
         hops = await _hops(tx, route)
         service = await services.add(tx, ids.new_id(), checked_name(name), currency, its)
         if service is None:
-            raise Refused(Code.ALREADY_EXISTS, f"There is a service {name!r} already.")
+            raise Refused(Code.ALREADY_EXISTS, said("There is a service {name!r} already.", name=name))
         await routes.set(tx, service.id, hops)
         await audit_log.add(
             tx, actor, "service.create", name, price=money.fixed(its.price), route=list(route)
@@ -71,15 +75,15 @@ def _check(its: services.Settings) -> None:
         raise Refused(Code.INVALID_VALUE, "A price is not below 0.")
     if not its.refund_on <= services.REFUNDABLE:
         raise Refused(Code.INVALID_VALUE, "What can be refunded is not_sent and no_signal, or none.")
-    within("validity", its.validity_minutes, 1, VALIDITY_MINUTES_MAX)
-    within("time until the next carrier is tried", its.fallback_seconds, 1, FALLBACK_SECONDS_MAX)
+    within(said("validity"), its.validity_minutes, 1, VALIDITY_MINUTES_MAX)
+    within(said("time until the next carrier is tried"), its.fallback_seconds, 1, FALLBACK_SECONDS_MAX)
 
 
 async def _hops(tx: Tx, written: Sequence[str]) -> list[route.Hop]:
     """A route as it is kept, from how it is written."""
     if not written:
         raise Refused(Code.INVALID_VALUE, "A service goes over at least one carrier.")
-    within("number of carriers in a route", len(written), 1, route.HOPS_MAX)
+    within(said("number of carriers in a route"), len(written), 1, route.HOPS_MAX)
     return [await _hop(tx, text) for text in written]
 
 
@@ -87,7 +91,7 @@ async def _hop(tx: Tx, text: str) -> route.Hop:
     for hop in route.parse(text):
         carrier = await carriers.by_name(tx, hop.name)
         if carrier is not None:
-            within("weight of a carrier", hop.weight, 0, route.WEIGHT_MAX)
+            within(said("weight of a carrier"), hop.weight, 0, route.WEIGHT_MAX)
             return route.Hop(carrier.id, hop.prefixes, hop.weight)
     carrier = await lookup.carrier(tx, hop.name)  # says that there is none
     return route.Hop(carrier.id)
@@ -175,8 +179,10 @@ async def set_sender(
     parsed = sender.parse_header(header)
     async with db.transaction() as tx:
         row, whose = await _sender(tx, parsed, service, username, org)
+        was = await senders.lock(tx, row.service_id, row.organization_id, row.user_id)
         await senders.set(tx, row)
-        await audit_log.add(tx, actor, "sender.set", whose, service=service, header=parsed)
+        told = difference({"header": was} if was else {}, {"header": parsed})
+        await audit_log.add(tx, actor, "sender.set", whose, service=service, header=parsed, **told)
         await notices.directory_changed(tx)
         [found] = await _headers(tx, [row])
     return found
@@ -190,7 +196,10 @@ async def remove_sender(
         row, whose = await _sender(tx, "", service, username, org)
         header = await senders.remove(tx, row.service_id, row.organization_id, row.user_id)
         if header is None:
-            raise Refused(Code.NOT_KNOWN, f"{whose} has no header of their own with {service}.")
+            raise Refused(
+                Code.NOT_KNOWN,
+                said("{whose} has no header of their own with {service}.", whose=whose, service=service),
+            )
         await audit_log.add(tx, actor, "sender.remove", whose, service=service, header=header)
         await notices.directory_changed(tx)
     return header
@@ -215,12 +224,19 @@ async def list_senders(db: Database) -> list[Header]:
         return await _headers(tx, await senders.all(tx))
 
 
+async def senders_of(db: Database, service: str, *, limit: int, offset: int = 0) -> tuple[list[Header], int]:
+    """Some of the customers' headers with a service, and how many there are."""
+    async with db.reading() as tx:
+        rows, total = await senders.page(tx, (await lookup.service(tx, service)).id, limit, offset)
+        return await _headers(tx, rows), total
+
+
 async def _headers(tx: Tx, rows: Sequence[senders.Sender]) -> list[Header]:
     offers = {offer.service.id: offer for offer in await _offers(tx, await services.all(tx))}
     approved = await senders.approved(tx)
     asking = {one.name: one.id for one in await carriers.all(tx) if one.headers == "approved"}
-    org_names = {one.id: one.name for one in await organizations.all(tx)}
-    usernames = {one.id: one.username for one in await users.all(tx)}
+    org_names = await organizations.names(tx, [row.organization_id for row in rows if row.organization_id])
+    usernames = await users.names(tx, [row.user_id for row in rows if row.user_id])
     return [
         Header(
             row.header,

@@ -1,12 +1,13 @@
 """Credit: topping up, correcting, handing out, taking back, looking. The amounts are micro-units."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from ulak.admin import lookup
+from ulak.admin.terms import difference
 from ulak.base.db import Database
 from ulak.rules import money
 from ulak.rules.actor import Actor
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.store import audit_log, credits
 
 NOTE_LENGTH_MAX: Final = 500
@@ -50,8 +51,17 @@ async def _fund(
             actor=actor.name,
             note=note,
         )
-        await audit_log.add(tx, actor, f"credit.{kind}", str(customer), amount=money.fixed(amount), note=note)
-        return await credits.balance(tx, tenant_id, owner_id)
+        after = await credits.balance(tx, tenant_id, owner_id)
+        told = _told(after - amount if up else after + amount, after)
+        await audit_log.add(
+            tx, actor, f"credit.{kind}", str(customer), amount=money.fixed(amount), note=note, **told
+        )
+        return after
+
+
+def _told(before: int, after: int) -> dict[str, Any]:
+    """A credit that nobody else changes until the end of the transaction, for the audit log."""
+    return difference({"balance": money.fixed(before)}, {"balance": money.fixed(after)})
 
 
 def _check(amount: int, note: str | None) -> None:
@@ -59,7 +69,8 @@ def _check(amount: int, note: str | None) -> None:
         raise Refused(Code.INVALID_VALUE, "The amount must be above 0.")
     if note is not None and (len(note) > NOTE_LENGTH_MAX or not note.isprintable()):
         raise Refused(
-            Code.INVALID_VALUE, f"A note has at most {NOTE_LENGTH_MAX} printable characters, on one line."
+            Code.INVALID_VALUE,
+            said("A note has at most {most} printable characters, on one line.", most=NOTE_LENGTH_MAX),
         )
 
 
@@ -96,8 +107,10 @@ async def _hand(
             note=note,
         )
         action = "credit.take-back" if back else "credit.handout"
-        await audit_log.add(tx, actor, action, str(customer), amount=money.fixed(amount), note=note)
-        return await credits.balance(tx, pool, member), await credits.balance(tx, pool, pool)
+        after = await credits.balance(tx, pool, member)
+        told = _told(after + amount if back else after - amount, after)
+        await audit_log.add(tx, actor, action, str(customer), amount=money.fixed(amount), note=note, **told)
+        return after, await credits.balance(tx, pool, pool)
 
 
 async def show(db: Database, username: str | None, org: str | None) -> int:

@@ -10,7 +10,7 @@ from ulak.base.db import Database, Tx
 from ulak.rules import ids, money
 from ulak.rules.actor import Actor
 from ulak.rules.permission import DEFAULT, Permission
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.store import audit_log, credits, notices, organizations, users
 
 NAME_LENGTH_MAX: Final = 200
@@ -39,12 +39,13 @@ async def create(db: Database, actor: Actor, name: str) -> organizations.Organiz
     """A new organization, with an empty pool."""
     if not name.strip() or len(name) > NAME_LENGTH_MAX or not name.isprintable():
         raise Refused(
-            Code.INVALID_VALUE, f"A name has 1 to {NAME_LENGTH_MAX} printable characters, not only spaces."
+            Code.INVALID_VALUE,
+            said("A name has 1 to {most} printable characters, not only spaces.", most=NAME_LENGTH_MAX),
         )
     async with db.transaction() as tx:
         organization = await organizations.add(tx, ids.new_id(), name)
         if organization is None:
-            raise Refused(Code.ALREADY_EXISTS, f"There is an organization {name!r} already.")
+            raise Refused(Code.ALREADY_EXISTS, said("There is an organization {name!r} already.", name=name))
         await credits.ensure(tx, organization.id, organization.id)
         await audit_log.add(tx, actor, "org.create", name, id=str(organization.id))
     return organization
@@ -144,7 +145,10 @@ async def _grant(
 
 
 def _no_member(organization: organizations.Organization, user: users.User) -> Refused:
-    return Refused(Code.NOT_KNOWN, f"{user.username} is not a member of {organization.name}.")
+    return Refused(
+        Code.NOT_KNOWN,
+        said("{user} is not a member of {organization}.", user=user.username, organization=organization.name),
+    )
 
 
 async def members(db: Database, org: str) -> list[Member]:
@@ -167,7 +171,8 @@ def _permission(name: str) -> Permission:
         return Permission(name)
     except ValueError:
         raise Refused(
-            Code.INVALID_VALUE, f"{name!r} is no permission; there are {', '.join(Permission)}."
+            Code.INVALID_VALUE,
+            said("{name!r} is no permission; there are {known}.", name=name, known=", ".join(Permission)),
         ) from None
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from ulak.base.db import Tx
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.rules.tenancy import Context
 from ulak.store import carriers, operators, organizations, services, users
 
@@ -16,7 +16,10 @@ async def user(tx: Tx, username: str) -> users.User:
     """The user of this name."""
     found = await users.by_name(tx, username)
     if found is None:
-        raise Refused(Code.NOT_KNOWN, f"There is no user {username!r}; `ulak user list` shows who there is.")
+        raise Refused(
+            Code.NOT_KNOWN,
+            said("There is no user {username!r}; `ulak user list` shows who there is.", username=username),
+        )
     return found
 
 
@@ -25,7 +28,11 @@ async def operator(tx: Tx, username: str) -> operators.Operator:
     found = await operators.by_name(tx, username)
     if found is None:
         raise Refused(
-            Code.NOT_KNOWN, f"There is no operator {username!r}; `ulak operator list` shows who there is."
+            Code.NOT_KNOWN,
+            said(
+                "There is no operator {username!r}; `ulak operator list` shows who there is.",
+                username=username,
+            ),
         )
     return found
 
@@ -34,7 +41,9 @@ async def owner(tx: Tx, owner_id: UUID) -> users.User | operators.Operator:
     """The user or the operator with this id."""
     found = await users.by_id(tx, owner_id) or await operators.by_id(tx, owner_id)
     if found is None:
-        raise Refused(Code.NOT_KNOWN, f"There is neither a user nor an operator {owner_id}.")
+        raise Refused(
+            Code.NOT_KNOWN, said("There is neither a user nor an operator {owner_id}.", owner_id=owner_id)
+        )
     return found
 
 
@@ -43,7 +52,10 @@ async def organization(tx: Tx, name_or_id: str) -> organizations.Organization:
     found = await organizations.find(tx, name_or_id)
     if found is None:
         raise Refused(
-            Code.NOT_KNOWN, f"There is no organization {name_or_id!r}; `ulak org list` shows which there are."
+            Code.NOT_KNOWN,
+            said(
+                "There is no organization {name!r}; `ulak org list` shows which there are.", name=name_or_id
+            ),
         )
     return found
 
@@ -53,7 +65,8 @@ async def carrier(tx: Tx, name: str) -> carriers.Carrier:
     found = await carriers.by_name(tx, name)
     if found is None:
         raise Refused(
-            Code.NOT_KNOWN, f"There is no carrier {name!r}; `ulak carrier list` shows which there are."
+            Code.NOT_KNOWN,
+            said("There is no carrier {name!r}; `ulak carrier list` shows which there are.", name=name),
         )
     return found
 
@@ -63,7 +76,8 @@ async def service(tx: Tx, name: str) -> services.Service:
     found = await services.by_name(tx, name)
     if found is None:
         raise Refused(
-            Code.NOT_KNOWN, f"There is no service {name!r}; `ulak service list` shows which there are."
+            Code.NOT_KNOWN,
+            said("There is no service {name!r}; `ulak service list` shows which there are.", name=name),
         )
     return found
 
@@ -110,6 +124,11 @@ async def customer(tx: Tx, username: str | None, org: str | None, *, keep: bool 
         is_member = organizations.keep_member if keep else organizations.has_member
         if not await is_member(tx, found.organization.id, found.user.id):
             raise Refused(
-                Code.NOT_KNOWN, f"{found.user.username} is not a member of {found.organization.name}."
+                Code.NOT_KNOWN,
+                said(
+                    "{user} is not a member of {organization}.",
+                    user=found.user.username,
+                    organization=found.organization.name,
+                ),
             )
     return found

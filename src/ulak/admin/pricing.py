@@ -9,7 +9,7 @@ from ulak.admin.terms import difference, given
 from ulak.base.db import Database, Tx
 from ulak.rules import ids, money, price
 from ulak.rules.actor import Actor
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.store import audit_log, notices, organizations, prices, services, users, volumes
 
 VOLUME_MAX: Final = 10**12
@@ -45,7 +45,7 @@ async def add(
     if starts and ends and _kept(starts) >= _kept(ends):
         raise Refused(Code.INVALID_VALUE, "A rule starts before it ends, by a millisecond at least.")
     if from_volume is not None and not 0 <= from_volume <= VOLUME_MAX:
-        raise Refused(Code.INVALID_VALUE, f"A volume is 0 to {VOLUME_MAX}.")
+        raise Refused(Code.INVALID_VALUE, said("A volume is 0 to {most}.", most=VOLUME_MAX))
     async with db.transaction() as tx:
         rule = await prices.add(
             tx,
@@ -68,8 +68,8 @@ async def add(
 async def _told(tx: Tx, rule: prices.PriceRule) -> dict[str, Any]:
     """A rule for the audit log, as people read it; without what it does not have."""
     names = {service.id: service.name for service in await services.all(tx)}
-    names |= {organization.id: organization.name for organization in await organizations.all(tx)}
-    names |= {user.id: user.username for user in await users.all(tx)}
+    names |= await organizations.names(tx, [rule.organization_id] if rule.organization_id else [])
+    names |= await users.names(tx, [rule.user_id] if rule.user_id else [])
     told = {
         "service": names.get(rule.service_id),
         "organization": names.get(rule.organization_id) if rule.organization_id else None,
@@ -94,7 +94,8 @@ async def remove(db: Database, actor: Actor, rule_id: UUID) -> prices.PriceRule:
         rule = await prices.remove(tx, rule_id)
         if rule is None:
             raise Refused(
-                Code.NOT_KNOWN, f"There is no rule {rule_id}; `ulak price list` shows which there are."
+                Code.NOT_KNOWN,
+                said("There is no rule {rule_id}; `ulak price list` shows which there are.", rule_id=rule_id),
             )
         told = difference(await _told(tx, rule), {})
         await audit_log.add(tx, actor, "price.remove", str(rule_id), **told)
@@ -117,6 +118,26 @@ async def list_all(db: Database) -> list[Listed]:
             )
             for rule in await prices.all(tx)
         ]
+
+
+async def of_service(db: Database, service: str, *, limit: int, offset: int = 0) -> tuple[list[Listed], int]:
+    """Some of a service's rules, everyone's first, and how many it has."""
+    async with db.reading() as tx:
+        its = await lookup.service(tx, service)
+        rules, total = await prices.page(tx, its.id, limit, offset)
+        org_names = await organizations.names(
+            tx, [rule.organization_id for rule in rules if rule.organization_id]
+        )
+        usernames = await users.names(tx, [rule.user_id for rule in rules if rule.user_id])
+    return [
+        Listed(
+            rule,
+            its.name,
+            org_names[rule.organization_id] if rule.organization_id else None,
+            usernames[rule.user_id] if rule.user_id else None,
+        )
+        for rule in rules
+    ], total
 
 
 class Explained(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 
 NAME_LENGTH_MAX: Final = 100
 
@@ -12,15 +12,19 @@ def name(text: str) -> str:
     """A name that can be one; refused otherwise."""
     if not text.strip() or len(text) > NAME_LENGTH_MAX or not text.isprintable():
         raise Refused(
-            Code.INVALID_VALUE, f"A name has 1 to {NAME_LENGTH_MAX} printable characters, not only spaces."
+            Code.INVALID_VALUE,
+            said("A name has 1 to {most} printable characters, not only spaces.", most=NAME_LENGTH_MAX),
         )
     return text
 
 
 def within(what: str, value: int, least: int, most: int) -> None:
-    """Refuse a number out of its bounds."""
+    """Refuse a number out of its bounds; `what` is `said` where it is shown in other languages."""
     if not least <= value <= most:
-        raise Refused(Code.INVALID_VALUE, f"The {what} must be {least} to {most}.")
+        raise Refused(
+            Code.INVALID_VALUE,
+            said("The {what} must be {least} to {most}.", what=what, least=least, most=most),
+        )
 
 
 def difference(

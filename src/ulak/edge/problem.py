@@ -62,8 +62,9 @@ class Problem(msgspec.Struct):
 
 def render(refused: Refused, request_id: str) -> tuple[int, dict[str, str], bytes]:
     """Status, extra headers and body of a refusal."""
-    fields = [Field(fault.field, fault.message) for fault in refused.faults] or msgspec.UNSET
-    body = Problem(False, Error(refused.code, refused.message, fields, request_id))
+    # str: a sentence that can be translated is a kind of str that cannot be encoded
+    fields = [Field(fault.field, str(fault.message)) for fault in refused.faults] or msgspec.UNSET
+    body = Problem(False, Error(refused.code, str(refused.message), fields, request_id))
     headers = {}
     if refused.retry_after is not None:
         headers["retry-after"] = str(max(1, math.ceil(refused.retry_after)))

@@ -8,7 +8,7 @@ of writing them. Never a float, never a currency: one installation has one.
 import re
 from typing import Final
 
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 
 MICRO: Final = 1_000_000
 """Micro-units in one unit of the currency."""
@@ -30,13 +30,17 @@ def parse_amount(text: str) -> int:
     if found is None:
         raise Refused(
             Code.INVALID_VALUE,
-            f"{_quoted(text)} is not an amount: write digits with up to six decimals, like 120 or 0.0425.",
+            said(
+                "{text} is not an amount: write digits with up to six decimals, like 120 or 0.0425.",
+                text=_quoted(text),
+            ),
         )
     whole, decimals = found.groups(default="")
     micros = int(whole) * MICRO + int(decimals.ljust(6, "0"))
     if micros > MAX_AMOUNT:
         raise Refused(
-            Code.INVALID_VALUE, f"{_quoted(text)} is more than {short(MAX_AMOUNT)}, the most allowed."
+            Code.INVALID_VALUE,
+            said("{text} is more than {most}, the most allowed.", text=_quoted(text), most=short(MAX_AMOUNT)),
         )
     return micros
 
@@ -46,7 +50,9 @@ def parse_signed(text: str) -> int:
     sign = -1 if text.startswith("-") else 1
     unsigned = text[1:] if text.startswith(("-", "+")) else text
     if unsigned.startswith(("-", "+")):
-        raise Refused(Code.INVALID_VALUE, f"{_quoted(text)} is not an amount: write one sign at most.")
+        raise Refused(
+            Code.INVALID_VALUE, said("{text} is not an amount: write one sign at most.", text=_quoted(text))
+        )
     return sign * parse_amount(unsigned)
 
 

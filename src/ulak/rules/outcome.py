@@ -12,7 +12,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.rules.status import Status
 
 _STATUS_OF: Final = {
@@ -120,8 +120,12 @@ def parse_meanings(setting: str) -> Meanings:
         if match is None or match["answer"] not in answers or int(match["status"], 16) == 0:
             raise Refused(
                 Code.INVALID_VALUE,
-                f"{written!r} is no status with its meaning. Write 0x and the status in hexadecimal, =, and one of "
-                f"{', '.join(sorted(answers))}: 0x0401=retry.",
+                said(
+                    "{written!r} is no status with its meaning. Write 0x and the status in hexadecimal, =, and one of "
+                    "{answers}: 0x0401=retry.",
+                    written=written,
+                    answers=", ".join(sorted(answers)),
+                ),
             )
         found[int(match["status"], 16)] = Answer(match["answer"])
     return found

@@ -18,6 +18,9 @@ from uuid import UUID
 
 from ulak.rules import money
 
+WhyNot = Literal["not yet", "over", "volume"]
+"""Why a rule doesn't count now: it starts later, it has ended, or too few messages were sent this month."""
+
 _RANK: Final = {"everyone": 0, "organization": 1, "user": 2}
 _WHOSE: Final = {"everyone": "Everyone's", "organization": "The organization's", "user": "The user's"}
 _PERCENT: Final = money.MICRO
@@ -50,7 +53,7 @@ class Step:
     """One step to a price, as a sentence, with the exact price before and after it in micro-units.
 
     `rule_id` is None for the base price and for the rounding at the end; `applied` is False for a rule that does
-    not count now, whose sentence says why.
+    not count now, whose sentence says why; for a `rule`, which it is and why not are there by themselves.
     """
 
     text: str
@@ -58,6 +61,8 @@ class Step:
     before: Fraction
     after: Fraction
     applied: bool = True
+    rule: Rule | None = None
+    why_not: WhyNot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ def explain(base: int, rules: Sequence[Rule], volume: int, at: datetime) -> Expl
     for rule in in_order(rules):
         why_not = _why_not(rule, volume, at)
         after = price.after(rule) if why_not is None else price
-        steps.append(_step(rule, why_not, price, after))
+        steps.append(_step(rule, why_not, volume, price, after))
         price = after
     settled = price.settled()
     steps.append(Step(_ending(price, settled), None, price.fraction, Fraction(settled)))
@@ -130,25 +135,32 @@ def in_order(rules: Iterable[Rule]) -> list[Rule]:
     return sorted(rules, key=lambda rule: (_RANK[rule.scope], rule.position))
 
 
-def _why_not(rule: Rule, volume: int, at: datetime) -> str | None:
+def _why_not(rule: Rule, volume: int, at: datetime) -> WhyNot | None:
     """Why a rule doesn't count now; None when it does."""
     if rule.starts is not None and at < rule.starts:
-        return f"it starts at {_time(rule.starts)}"
+        return "not yet"
     if rule.ends is not None and at >= rule.ends:
-        return f"it ended at {_time(rule.ends)}"
+        return "over"
     if rule.from_volume is not None and volume < rule.from_volume:
-        return f"it counts from {rule.from_volume} messages a month, and {volume} were sent"
+        return "volume"
     return None
 
 
-def _step(rule: Rule, why_not: str | None, before: _Exact, after: _Exact) -> Step:
+def _step(rule: Rule, why_not: WhyNot | None, volume: int, before: _Exact, after: _Exact) -> Step:
     """A rule as a step: what it made of the price, or why it made nothing of it."""
     what = f"{_WHOSE[rule.scope]} rule to {_effect(rule)}"
+    text = f"{what}: {before} becomes {after}."
     if why_not is not None:
-        return Step(
-            f"{what} is skipped: {why_not}.", rule.id, before.fraction, before.fraction, applied=False
-        )
-    return Step(f"{what}: {before} becomes {after}.", rule.id, before.fraction, after.fraction)
+        text = f"{what} is skipped: {_reason(rule, why_not, volume)}."
+    return Step(text, rule.id, before.fraction, after.fraction, why_not is None, rule, why_not)
+
+
+def _reason(rule: Rule, why_not: WhyNot, volume: int) -> str:
+    if why_not == "not yet" and rule.starts:
+        return f"it starts at {_time(rule.starts)}"
+    if why_not == "over" and rule.ends:
+        return f"it ended at {_time(rule.ends)}"
+    return f"it counts from {rule.from_volume} messages a month, and {volume} were sent"
 
 
 def _effect(rule: Rule) -> str:

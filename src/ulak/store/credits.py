@@ -14,7 +14,7 @@ from uuid import UUID
 
 from ulak.base.db import Tx, Write
 from ulak.rules import money
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 
 FUNDING: Final = UUID("00000000-0000-0000-0000-000000000001")
 SALES: Final = UUID("00000000-0000-0000-0000-000000000002")
@@ -92,7 +92,10 @@ async def move(
     if debit not in (FUNDING, SALES) and await tx.fetchval(TAKE, tenant_id, debit, amount) is None:
         held = money.fixed(await balance(tx, tenant_id, debit))
         raise Refused(
-            Code.INSUFFICIENT_CREDIT, f"The credit holds {held}, which is less than {money.fixed(amount)}."
+            Code.INSUFFICIENT_CREDIT,
+            said(
+                "The credit holds {held}, which is less than {amount}.", held=held, amount=money.fixed(amount)
+            ),
         )
     if credit not in (FUNDING, SALES):
         await ensure(tx, tenant_id, credit)

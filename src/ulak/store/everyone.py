@@ -4,6 +4,7 @@ Everything else in `store` names its tenant. What is in here serves the courier'
 who look for a message, who look after all customers alike; no answer to a customer is ever made from it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -63,6 +64,16 @@ SELECT m.tenant_id, m.sending_id, m.position, s.user_id, coalesce(m.text, s.text
 async def to_number(tx: Tx, number: int, rows_max: int) -> list[ToNumber]:
     """The newest messages to a number, of whichever customer."""
     return [ToNumber(*row) for row in await tx.fetch(TO_NUMBER, number, rows_max)]
+
+
+OWN_BALANCES: Final = """
+SELECT t.id, c.balance
+  FROM unnest($1::uuid[]) t(id) JOIN credits c ON c.tenant_id = t.id AND c.owner_id = t.id"""
+
+
+async def own_balances(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """What the own credits of these users, and the pools of these organizations, hold."""
+    return {row["id"]: row["balance"] for row in await tx.fetch(OWN_BALANCES, list(ids))}
 
 
 UNGATHERED: Final = """

@@ -62,6 +62,45 @@ async def all(tx: Tx) -> list[Organization]:
     return [Organization(**row) for row in await tx.fetch(ALL)]
 
 
+BY_ID: Final = "SELECT id, name, state, created_at FROM organizations WHERE id = $1"
+
+
+async def by_id(tx: Tx, id_: UUID) -> Organization | None:
+    """The organization with this id."""
+    row = await tx.fetchrow(BY_ID, id_)
+    return Organization(**row) if row else None
+
+
+_HELD: Final = "WHERE ($1 = '' OR strpos(lower(name), lower($1)) > 0 OR id::text = lower($1))"
+COUNT: Final = f"SELECT count(*) FROM organizations {_HELD}"
+PAGE: Final = f"""
+SELECT id, name, state, created_at FROM organizations {_HELD} ORDER BY lower(name) LIMIT $2 OFFSET $3"""
+
+
+async def page(tx: Tx, fragment: str, rows_max: int, offset: int) -> tuple[list[Organization], int]:
+    """Some of the organizations with this in their name ("" for all), by name, and how many there are."""
+    rows = await tx.fetch(PAGE, fragment, rows_max, offset)
+    return [Organization(**row) for row in rows], await tx.fetchval(COUNT, fragment)
+
+
+NAMES: Final = "SELECT id, name FROM organizations WHERE id = ANY($1::uuid[])"
+
+
+async def names(tx: Tx, organizations: Collection[UUID]) -> dict[UUID, str]:
+    """How these organizations are called."""
+    return {row["id"]: row["name"] for row in await tx.fetch(NAMES, list(organizations))}
+
+
+SIZES: Final = """
+SELECT organization_id, count(*) AS n FROM memberships
+ WHERE organization_id = ANY($1::uuid[]) GROUP BY organization_id"""
+
+
+async def sizes(tx: Tx, organizations: Collection[UUID]) -> dict[UUID, int]:
+    """How many members each of these has; those without any are left out."""
+    return {row["organization_id"]: row["n"] for row in await tx.fetch(SIZES, list(organizations))}
+
+
 HOLDING: Final = """
 SELECT id, name, state, created_at FROM organizations
  WHERE strpos(lower(name), lower($1)) > 0 OR id::text = lower($1)

@@ -86,6 +86,18 @@ async def all(tx: Tx) -> list[PriceRule]:
     return [PriceRule(**row) for row in await tx.fetch(ALL)]
 
 
+COUNT: Final = "SELECT count(*) FROM price_rules WHERE service_id = $1"
+PAGE: Final = f"""
+SELECT {_COLUMNS} FROM price_rules WHERE service_id = $1
+ ORDER BY organization_id IS NOT NULL, user_id IS NOT NULL, position LIMIT $2 OFFSET $3"""
+
+
+async def page(tx: Tx, service_id: UUID, rows_max: int, offset: int) -> tuple[list[PriceRule], int]:
+    """Some of a service's rules, everyone's first, then organizations', then users', and how many it has."""
+    rows = await tx.fetch(PAGE, service_id, rows_max, offset)
+    return [PriceRule(**row) for row in rows], await tx.fetchval(COUNT, service_id)
+
+
 REMOVE: Final = f"DELETE FROM price_rules WHERE id = $1 RETURNING {_COLUMNS}"
 
 

@@ -35,6 +35,29 @@ async def all(tx: Tx) -> list[Sender]:
     return [Sender(**row) for row in await tx.fetch(ALL)]
 
 
+COUNT: Final = "SELECT count(*) FROM senders WHERE service_id = $1"
+PAGE: Final = """
+SELECT service_id, organization_id, user_id, header FROM senders WHERE service_id = $1
+ ORDER BY header, organization_id, user_id LIMIT $2 OFFSET $3"""
+
+
+async def page(tx: Tx, service_id: UUID, rows_max: int, offset: int) -> tuple[list[Sender], int]:
+    """Some of the customers' headers with a service, and how many there are."""
+    rows = await tx.fetch(PAGE, service_id, rows_max, offset)
+    return [Sender(**row) for row in rows], await tx.fetchval(COUNT, service_id)
+
+
+OF: Final = """
+SELECT header FROM senders WHERE service_id = $1 AND organization_id IS NOT DISTINCT FROM $2
+   AND user_id IS NOT DISTINCT FROM $3 FOR UPDATE"""
+
+
+async def lock(tx: Tx, service_id: UUID, organization_id: UUID | None, user_id: UUID | None) -> str | None:
+    """A customer's header with a service, once nobody else is changing it; None when there is none."""
+    header: str | None = await tx.fetchval(OF, service_id, organization_id, user_id)
+    return header
+
+
 REMOVE: Final = """
 DELETE FROM senders WHERE service_id = $1 AND organization_id IS NOT DISTINCT FROM $2
    AND user_id IS NOT DISTINCT FROM $3 RETURNING header"""

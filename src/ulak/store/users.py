@@ -1,5 +1,6 @@
 """Users: who can hold keys, credit and memberships. Owns the table `users`."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -105,6 +106,14 @@ async def set_password(tx: Tx, id_: UUID, password_hash: str) -> None:
     await tx.execute(SET_HASH, id_, password_hash)
 
 
+CAN_SIGN_IN: Final = "SELECT password_hash IS NOT NULL FROM users WHERE id = $1"
+
+
+async def can_sign_in(tx: Tx, id_: UUID) -> bool:
+    """Whether a user has a password, and can sign in with it."""
+    return bool(await tx.fetchval(CAN_SIGN_IN, id_))
+
+
 LOCK: Final = "SELECT id, username, email, state, created_at FROM users WHERE id = $1 FOR NO KEY UPDATE"
 
 
@@ -113,6 +122,29 @@ async def lock(tx: Tx, id_: UUID) -> User:
     row = await tx.fetchrow(LOCK, id_)
     assert row
     return User(**row)
+
+
+_HELD: Final = """
+ WHERE ($1 = '' OR strpos(lower(username), lower($1)) > 0 OR strpos(lower(email), lower($1)) > 0
+    OR id::text = lower($1))"""
+COUNT: Final = f"SELECT count(*) FROM users {_HELD}"
+PAGE: Final = f"""
+SELECT id, username, email, state, created_at FROM users {_HELD}
+ ORDER BY lower(username) LIMIT $2 OFFSET $3"""
+
+
+async def page(tx: Tx, fragment: str, rows_max: int, offset: int) -> tuple[list[User], int]:
+    """Some of the users with this in their name or e-mail address ("" for all), by name, and how many there are."""
+    rows = await tx.fetch(PAGE, fragment, rows_max, offset)
+    return [User(**row) for row in rows], await tx.fetchval(COUNT, fragment)
+
+
+NAMES: Final = "SELECT id, username FROM users WHERE id = ANY($1::uuid[])"
+
+
+async def names(tx: Tx, users: Collection[UUID]) -> dict[UUID, str]:
+    """How these users are called."""
+    return {row["id"]: row["username"] for row in await tx.fetch(NAMES, list(users))}
 
 
 HOLDING: Final = """
