@@ -7,6 +7,7 @@ is loaded. What a refusal says is translated by what it was made of (`rules.refu
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
+from fractions import Fraction
 from functools import lru_cache
 from importlib import resources
 from io import BytesIO
@@ -87,6 +88,13 @@ class Language:
         pattern = f"#,##0.{'0' * decimals}{'#' * (6 - decimals)}"
         amount = str(numbers.format_decimal(Decimal(micros) / MICRO, pattern, self.locale))
         return f"{amount} {currency}" if currency else amount
+
+    def exact(self, micros: Fraction) -> str:
+        """An amount in between, to twelve decimals where it has them."""
+        from decimal import Decimal
+
+        amount = Decimal(round(micros * MICRO)) / MICRO**2
+        return str(numbers.format_decimal(amount, "#,##0.00##########", self.locale))
 
     def time(self, at: datetime | None) -> str:
         """To the second."""

@@ -46,6 +46,7 @@ def _filters(its: Language) -> dict[str, Any]:
         "number": its.number,
         "percent": its.percent,
         "money": its.money,
+        "exact": its.exact,
         "time": its.time,
         "moment": its.moment,
         "clock": its.clock,
