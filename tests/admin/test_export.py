@@ -44,7 +44,7 @@ async def user(world: World, name: str) -> Context:
 
 async def member(world: World, who: Context, name: str) -> Context:
     """The same user as a member of the organization."""
-    made = await groups.add_member(world.db, BY, ORG, name, ())
+    made = await groups.add_member(world.db, BY, ORG, name)
     there = Context(who.user_id, made.organization.id)
     await world.fund(there, 10**9)
     return there

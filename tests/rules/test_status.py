@@ -29,10 +29,11 @@ def test_a_status_is_either_open_or_final() -> None:
     assert set(Status) == OPEN | FINAL
 
 
-def test_the_contracts_permissions() -> None:
-    assert {permission.value for permission in Permission} == {
-        "organization.sms.read",
-        "organization.sms.send",
-        "organization.users.read",
-    }
+def test_the_contracts_permissions_and_those_for_the_panel() -> None:
+    of_the_contract = ["organization.sms.read", "organization.sms.send", "organization.users.read"]
+    assert [permission.value for permission in Permission] == [
+        *of_the_contract,
+        "organization.users.manage",
+        "organization.credit.manage",
+    ]
     assert DEFAULT == ("organization.sms.read", "organization.sms.send")

@@ -80,15 +80,15 @@ async def add_member(
     actor: Actor,
     org: str,
     username: str,
-    permissions: Sequence[str] = (),
+    permissions: Sequence[str] | None = None,
     *,
     grantable: Grantable = None,
 ) -> Membership:
-    """Make a user a member, or give a member these permissions instead of those they had.
+    """Make a user a member, or give a member these permissions instead of those they had; None: the usual ones.
 
     `grantable`, here and below: what whoever asks may decide about; None for an operator, who may everything.
     """
-    granted = _permissions(permissions) or DEFAULT
+    granted = DEFAULT if permissions is None else _permissions(permissions)
     async with db.transaction() as tx:
         organization, user = await lookup.organization(tx, org), await lookup.user(tx, username)
         before = await organizations.lock_permissions(tx, organization.id, user.id)

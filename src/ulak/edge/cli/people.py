@@ -197,7 +197,7 @@ def add_member(
 
     Example: ulak org add-member "Main Organization" mark --permission organization.sms.send
     """
-    made = with_database(lambda db: groups.add_member(db, actor(), org, username, permission or ()))
+    made = with_database(lambda db: groups.add_member(db, actor(), org, username, permission or None))
     answer(shown.membership(made), json_, f"{made.user.username} is a member of {made.organization.name}.")
 
 

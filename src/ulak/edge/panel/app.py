@@ -23,8 +23,8 @@ from ulak.edge.rooms import Rooms
 TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 PAGES: Final[dict[Door, list[Page]]] = {
-    "customer": [*entry.PAGES, *account.of("customer"), *customers.PAGES],
-    "operator": [*entry.PAGES, *account.of("operator"), *operators.PAGES],
+    "customer": [*entry.of("customer"), *account.of("customer"), *customers.PAGES],
+    "operator": [*entry.of("operator"), *account.of("operator"), *operators.PAGES],
 }
 
 

@@ -105,10 +105,12 @@ def _unencrypted(reader: Reader) -> bool:
     return reader.secure and url.scheme == "http" and forwarded != "https" and url.hostname not in LOCAL
 
 
-PAGES = [
-    Page("GET", "/sign-in", sign_in_page, "anybody"),
-    Page("POST", "/sign-in", sign_in, "anybody"),
-    Page("GET", "/sign-in/code", code_page, "anybody"),
-    Page("POST", "/sign-in/code", give_code, "anybody"),
-    Page("POST", "/sign-out", sign_out, "anybody"),
-]
+def of(door: security.Door) -> list[Page]:
+    """The pages of one of the doors. Whoever only looks may sign out too."""
+    return [
+        Page("GET", "/sign-in", sign_in_page, "anybody"),
+        Page("POST", "/sign-in", sign_in, "anybody"),
+        Page("GET", "/sign-in/code", code_page, "anybody"),
+        Page("POST", "/sign-in/code", give_code, "anybody"),
+        Page("POST", "/sign-out", sign_out, door, computes=True),
+    ]

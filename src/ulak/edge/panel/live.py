@@ -14,11 +14,15 @@ from typing import Final
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
+from ulak.admin import entrance
 from ulak.base.db import UNREACHABLE
-from ulak.edge.panel.visit import Visit
+from ulak.edge.panel.visit import Customer, Visit
+from ulak.rules.refusal import Refused
 
 EVERY_SECONDS: Final = 1.0
 STREAM_SECONDS_MAX: Final = 300.0
+LOOK_SECONDS: Final = 5.0
+"""How often it is looked at whether the reader is still let in."""
 BEAT_SECONDS: Final = 15.0
 STREAMS_MAX: Final = 500
 RETRY_MS: Final = 2000
@@ -28,27 +32,33 @@ _open = 0
 Pieces = Callable[[], Awaitable[Mapping[str, str]]]
 
 
-def stream(visit: Visit, pieces: Pieces, *, every: float = EVERY_SECONDS) -> Response:
-    """A stream of what `pieces` renders, by element id; only what changed is sent."""
+async def stream(visit: Visit, pieces: Pieces, *, every: float = EVERY_SECONDS) -> Response:
+    """A stream of what `pieces` renders, by element id; only what changed is sent. What they refuse is refused."""
     if _open >= STREAMS_MAX:  # the page stands without it
         return Response(status_code=503, headers={"retry-after": "30"})
+    await pieces()  # before the answer has begun, while it can still be a refusal
     return StreamingResponse(
-        _events(visit.rooms.stopping, pieces, every),
+        _events(visit, pieces, every),
         media_type="text/event-stream",
         headers={"x-accel-buffering": "no"},
     )
 
 
-async def _events(stopping: asyncio.Event, pieces: Pieces, every: float) -> AsyncIterator[bytes]:
+async def _events(visit: Visit, pieces: Pieces, every: float) -> AsyncIterator[bytes]:
     global _open
+    stopping = visit.rooms.stopping
     _open += 1
     try:
         yield f"retry: {RETRY_MS}\n\n".encode()
         shown: dict[str, str] = {}
         until = time.monotonic() + STREAM_SECONDS_MAX
-        beat = time.monotonic()
+        beat = looked = time.monotonic()
         while time.monotonic() < until and not stopping.is_set():
             with suppress(*UNREACHABLE):
+                if time.monotonic() - looked > LOOK_SECONDS:
+                    looked = time.monotonic()
+                    if not await _is_let_in(visit):
+                        return
                 now = await pieces()
                 changed = {name: html for name, html in now.items() if shown.get(name) != html}
                 if changed:
@@ -60,5 +70,16 @@ async def _events(stopping: asyncio.Event, pieces: Pieces, every: float) -> Asyn
                 yield b": still here\n\n"
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), every)
+    except Refused:  # what it showed has gone meanwhile
+        return
     finally:
         _open -= 1
+
+
+async def _is_let_in(visit: Visit) -> bool:
+    """Whether whoever reads would still get the page: their session lives, and their membership is as it was."""
+    if await entrance.visitor(visit.rooms.db, visit.door, visit.secret or "") is None:
+        return False
+    if not isinstance(visit, Customer) or visit.member is None:
+        return True
+    return visit.member in await visit.rooms.directory.memberships(visit.user.id)

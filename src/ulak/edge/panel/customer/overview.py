@@ -35,7 +35,7 @@ async def overview_live(visit: Customer) -> Response:
             "sendings": visit.render("customer/sendings-rows.html", **found),
         }
 
-    return live.stream(visit, pieces)
+    return await live.stream(visit, pieces)
 
 
 async def _days(visit: Customer) -> list[tuple[date, Sums]]:

@@ -43,7 +43,7 @@ async def sendings_live(visit: Customer) -> Response:
         found = await _sendings(visit, asked)
         return {"sendings": visit.render("customer/sendings-rows.html", **found)}
 
-    return live.stream(visit, pieces)
+    return await live.stream(visit, pieces)
 
 
 async def _sendings(visit: Customer, asked: dict[str, str]) -> dict[str, Any]:
@@ -96,7 +96,7 @@ async def sending_live(visit: Customer) -> Response:
             "messages": visit.render("customer/messages-rows.html", **found),
         }
 
-    return live.stream(visit, pieces)
+    return await live.stream(visit, pieces)
 
 
 async def _sending(visit: Customer, asked: dict[str, str]) -> dict[str, Any]:
