@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format bench bench-scale bench-growth bench-profile bench-plots screenshots lock clean
+.PHONY: help setup demo test check format bench bench-scale bench-growth bench-profile bench-plots screenshots lock clean messages
 
 help: ## list these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ check: $(READY) ## format, lint, types, layers and the fast tests; under a minut
 format: $(READY) ## write the code the way `make check` wants it
 	@$(BIN)/ruff format -q .
 	@$(BIN)/ruff check -q --fix .
+
+messages: $(READY) ## bring the panel's translations up to date, and list what is missing
+	@$(BIN)/python -m tests.edge.panel.catalogue
 
 bench: $(READY) ## measure this machine: accepted and delivered a second, CPU, memory
 	@exec $(BIN)/python -m bench $(ARGS)
