@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format bench bench-scale bench-growth bench-profile bench-plots lock clean
+.PHONY: help setup demo test check format bench bench-scale bench-panel bench-growth bench-profile bench-plots lock clean
 
 help: ## list these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,7 @@ demo: $(READY) ## send real messages through a simulated carrier, and look at th
 
 test: $(READY) ## the whole test suite
 	@command -v tshark >/dev/null || echo "tshark is missing: its tests are skipped (apt-get install tshark)"
+	@command -v chromium >/dev/null || echo "chromium is missing: the panel's tests in a browser are skipped (apt-get install chromium)"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 check: $(READY) ## format, lint, types, layers and the fast tests; under a minute
@@ -44,6 +45,9 @@ bench: $(READY) ## measure this machine: accepted and delivered a second, CPU, m
 
 bench-scale: $(READY) ## measure lists of ten million sendings (ARGS="--rows N --grow")
 	@exec $(BIN)/python -m bench.scale $(ARGS)
+
+bench-panel: $(READY) ## measure the panel's pages over a million sendings (ARGS="--rows N")
+	@exec $(BIN)/python -m bench.panel $(ARGS)
 
 bench-growth: $(READY) ## measure 1 to 4 processes, 1 to 1,000 tenants (ARGS="--only tenants")
 	@exec $(BIN)/python -m bench.growth $(ARGS)
