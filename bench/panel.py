@@ -127,7 +127,9 @@ def run(rows: int, *, requests: int, console: Console) -> Iterator[Figure]:
         person = ("user", "create", "mark", "--email", "mark@example.com", "--password-stdin")
         user = ulak.cli(*person, stdin=f"{PASSWORD}\n")
         task = progress.add_task(f"{rows:,} sendings: writing", total=1.0)
-        past = asyncio.run(fill(ulak, UUID(user["id"]), rows, progress, task))
+        ulak.carrier("simulated", 1)
+        service = UUID(ulak.service("BobSMS", "simulated"))
+        past = asyncio.run(fill(ulak, UUID(user["id"]), rows, progress, task, service))
         client = ulak.client()
         client.event_hooks = {}  # nothing is kept here
         client.timeout = 300

@@ -21,12 +21,13 @@ from playwright.async_api import (
     Page,
     Request,
     Response,
+    ViewportSize,
     async_playwright,
 )
 
 CHROMIUM: Final = shutil.which("chromium")
-WIDE: Final = {"width": 1280, "height": 800}
-NARROW: Final = {"width": 360, "height": 740}
+WIDE: Final[ViewportSize] = {"width": 1280, "height": 800}
+NARROW: Final[ViewportSize] = {"width": 360, "height": 740}
 WAIT_MS: Final = 15_000
 GRAVE: Final = ("serious", "critical")
 EVERYTHING: Final = {"resultTypes": ["violations"]}
