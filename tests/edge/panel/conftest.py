@@ -240,7 +240,7 @@ class Town:
         draft = await self._draft(who, mark, number, service_id)
         message = ids.message_id(sending, 0)
         marks += [str(one) for one in (sending, key.key.id, key.key.prefix, other.id, draft, message)]
-        marks += [number, phone.shown(number)]
+        marks += [number, phone.shown(int(number))]
         return {
             "sendings": str(sending),
             "messages": str(message),

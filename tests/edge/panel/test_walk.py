@@ -635,8 +635,23 @@ async def test_whatever_stands_in_an_address_or_a_form_stays_text(
         dict.fromkeys(names, text),
         *({names[(HOSTILE.index(text) + k) % len(names)]: text} for k in (0, 4, 9, 13)),
     ]
-    fields = ("name", "addresses", "next", "code", "to", "text", "service", "column", "action", "password")
-    fields = (*fields, "username", "permission", "amount", "note", "intent")
+    fields = (
+        "name",
+        "addresses",
+        "next",
+        "code",
+        "to",
+        "text",
+        "service",
+        "column",
+        "action",
+        "password",
+        "username",
+        "permission",
+        "amount",
+        "note",
+        "intent",
+    )
 
     for route in ROUTES:
         its, org = (mark.org_ids, str(mark.org.id)) if route.in_org else (theirs(mark.ids), "")

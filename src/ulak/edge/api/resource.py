@@ -26,7 +26,7 @@ from ulak.flow import pulse
 from ulak.flow.pulse import What
 from ulak.rules import ids
 from ulak.rules.permission import Permission
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.rules.tenancy import Context
 
 _log = structlog.get_logger(__name__)
@@ -166,7 +166,7 @@ def refusal(refused: Refused, request_id: str, headers: dict[str, str]) -> Respo
 
 def outage() -> Refused:
     """The database cannot be reached."""
-    return Refused(Code.UNAVAILABLE, "The service cannot reach its database; try again.", retry_after=1)
+    return Refused(Code.UNAVAILABLE, said("The service cannot reach its database; try again."), retry_after=1)
 
 
 def _limit_headers(allowance: Allowance) -> dict[str, str]:

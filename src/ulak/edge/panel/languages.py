@@ -11,6 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 from importlib import resources
 from io import BytesIO
+from string import Formatter
 from typing import Any, Final
 
 from babel import Locale, dates, numbers
@@ -18,7 +19,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
-from ulak.rules.money import MICRO
+from ulak.rules.money import MICRO, Amount
 from ulak.rules.refusal import Fault, Refused, Sentence
 
 CODES: Final = ("en", "tr")
@@ -58,11 +59,8 @@ class Language:
     def sentence(self, text: str) -> str:
         """What a refusal says, in this language where it is known."""
         if isinstance(text, Sentence):
-            its = {
-                name: self.sentence(value) if isinstance(value, Sentence) else value
-                for name, value in text.values.items()
-            }
-            return self.translations.gettext(text.template).format(**its)
+            template = self.translations.gettext(text.template)
+            return _Values(self).vformat(template, (), text.values)
         return self.translations.gettext(text) if text else ""
 
     def refusal(self, refused: Refused) -> str:
@@ -127,6 +125,21 @@ class Language:
         if seconds < 60:
             return str(dates.format_timedelta(whole, "second", 1, format="short", locale=self.locale))
         return str(dates.format_timedelta(whole, "minute", 1, format="short", locale=self.locale))
+
+
+class _Values(Formatter):
+    """Fills a sentence's values in as a language writes them: sentences, amounts, and numbers with separators."""
+
+    def __init__(self, its: Language) -> None:
+        self._language = its
+
+    def format_field(self, value: Any, form: str) -> str:
+        """One value."""
+        if isinstance(value, Sentence):
+            return self._language.sentence(value)
+        if isinstance(value, Amount):
+            return self._language.money(value)
+        return self._language.number(value) if form == "," else str(super().format_field(value, form))
 
 
 @lru_cache
