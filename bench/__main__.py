@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import platform
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench import export, floor
-from bench.figures import Figures, Goal, print_table
+from bench.figures import Figures, Goal, keep, print_table
 from bench.rig import Rig, generator
 from bench.scenarios import Scale, Scenarios
 
@@ -106,14 +105,6 @@ def exported(scale: Scale, figures: Figures) -> None:
             f"export of {scale.exported:,} messages as CSV", "/s", per_second, 0, Goal(100_000, None)
         )
         figures.note("… growth of memory", "MiB", growth, 1, Goal(50, None, less=True))
-
-
-def keep(document: dict[str, object], folder: Path) -> Path:
-    """Write the document to a file of its own."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
-    path.write_text(json.dumps(document, indent=2) + "\n")
-    return path
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ from tests.harness import Installation, User
 from ulak.admin import accounts, credit
 from ulak.base.db import Database
 from ulak.base.embedded import Embedded
+from ulak.rules.actor import Actor
 from ulak.rules.money import MICRO
 
 AT_ONCE = 8
-ACTOR = "bench"
+ACTOR = Actor("bench")
 
 
 def make(ulak: Installation, names: Sequence[str], amount: int) -> list[User]:

@@ -1,7 +1,10 @@
 """Figures: what was measured, once for each round, beside the mark it is held against; and the table of them."""
 
+import json
 import statistics
+import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -77,3 +80,11 @@ def print_table(figures: Figures, title: str) -> None:
         values = map(one.shown, (one.middle, min(one.values), max(one.values)))
         table.add_row(one.what, *values, *goal, one.unit, one.goal.reached(one.middle) if one.goal else "")
     Console(width=150).print(table)
+
+
+def keep(document: object, folder: Path, kind: str = "") -> Path:
+    """Write what was measured to a file of its own in the folder; `kind` opens its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{kind}{time.strftime('%Y%m%d-%H%M%S')}.json"
+    path.write_text(json.dumps(document, indent=2) + "\n")
+    return path

@@ -6,7 +6,6 @@ left, and what disturbs the machine disturbs all alike. Prints a table with the 
 """
 
 import argparse
-import json
 import os
 import platform
 import time
@@ -19,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench import plots
+from bench import figures, plots
 from bench.figures import Figure
 from bench.rig import Rig, generator
 from tests.harness import await_true
@@ -235,10 +234,7 @@ def keep(points: Points, amount: Amount, rounds: int, settings: Mapping[str, str
         "settings": settings,
         "points": points.as_json(),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"growth-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    path.write_text(json.dumps(document, indent=2) + "\n")
-    return path
+    return figures.keep(document, folder, "growth-")
 
 
 if __name__ == "__main__":

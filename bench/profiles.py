@@ -9,7 +9,6 @@ before, in which nobody disturbed.
 
 import argparse
 import asyncio
-import json
 import os
 import platform
 import time
@@ -22,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 from bench import profile_tables, statements, usage
+from bench.figures import keep
 from bench.profile_tables import Costs, Done, Profile
 from bench.rig import Rig, generator
 from bench.stacks import Recorder, Stacks
@@ -153,9 +153,7 @@ def main() -> None:
         "scale": amount._asdict(),
         "settings": settings,
     }
-    given.out.mkdir(parents=True, exist_ok=True)
-    path = given.out / f"profile-{given.kind}-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    path.write_text(json.dumps(document | its.as_json(), indent=2) + "\n")
+    path = keep(document | its.as_json(), given.out, f"profile-{given.kind}-")
     profile_tables.show(its, f"{given.kind}; load by {generator()}; kept in {path}")
 
 

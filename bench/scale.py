@@ -7,7 +7,6 @@ that can be known is checked: a quick answer that is wrong is none. Nothing stay
 
 import argparse
 import asyncio
-import json
 import math
 import os
 import platform
@@ -26,6 +25,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from bench import history
+from bench.figures import keep
 from bench.history import History
 from tests.harness import Installation
 from ulak.base.db import Database
@@ -203,9 +203,7 @@ def main() -> None:
         "figures": [figure._asdict() for figure in figures],
     }
     print_table(figures)
-    given.out.mkdir(parents=True, exist_ok=True)
-    path = given.out / f"scale-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    path.write_text(json.dumps(document, indent=2) + "\n")
+    path = keep(document, given.out, "scale-")
     print(f"Kept in {path}.")
 
 

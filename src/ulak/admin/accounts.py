@@ -1,6 +1,5 @@
 """Users and their API keys: who there is, who may come in, and with which key."""
 
-import asyncio
 import re
 import secrets
 from hashlib import sha256
@@ -8,7 +7,7 @@ from ipaddress import ip_network
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
-from ulak.admin import lookup
+from ulak.admin import lookup, passwords
 from ulak.admin.terms import difference
 from ulak.base.db import Database
 from ulak.rules import ids
@@ -18,8 +17,6 @@ from ulak.store import audit_log, credits, keys, notices, sessions, users
 
 USERNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}")
-PASSWORD_LENGTH_MIN: Final = 8
-PASSWORD_LENGTH_MAX: Final = 256
 KEY_NAME_LENGTH_MAX: Final = 100
 KEY_START: Final = "ulak_"
 KEY_PREFIX_LENGTH: Final = len(KEY_START) + 6
@@ -43,7 +40,7 @@ async def create_user(
         )
     if not EMAIL.fullmatch(email):
         raise Refused(Code.INVALID_VALUE, said("{email!r} is no e-mail address.", email=email))
-    hashed = await _hashed(password)
+    hashed = None if password is None else await passwords.hashed(password)
     async with db.transaction() as tx:
         user = await users.add(tx, ids.new_id(), username, email, hashed)
         if user is None:
@@ -55,26 +52,6 @@ async def create_user(
     return user
 
 
-async def _hashed(password: str | None) -> str | None:
-    """argon2id, with its own salt and parameters in the text. It takes its time, and a thread of its own for it."""
-    if password is None:
-        return None
-    if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
-        raise Refused(
-            Code.INVALID_VALUE,
-            said(
-                "A password has {least} to {most} characters.",
-                least=PASSWORD_LENGTH_MIN,
-                most=PASSWORD_LENGTH_MAX,
-            ),
-        )
-    if any("\ud800" <= character <= "\udfff" for character in password):
-        raise Refused(Code.INVALID_VALUE, "A password is a text: this one is not UTF-8.")
-    from argon2 import PasswordHasher
-
-    return await asyncio.to_thread(PasswordHasher().hash, password)
-
-
 async def list_users(db: Database) -> list[users.User]:
     """Every user."""
     async with db.reading() as tx:
@@ -84,10 +61,12 @@ async def list_users(db: Database) -> list[users.User]:
 async def set_user_state(
     db: Database, actor: Actor, username: str, state: Literal["active", "disabled"]
 ) -> users.User:
-    """Let a user in, or shut them out: their keys stop working at once."""
+    """Let a user in, or shut them out: their keys and sessions stop working at once."""
     async with db.transaction() as tx:
         user = await users.lock(tx, (await lookup.user(tx, username)).id)
         await users.set_state(tx, user.id, state)
+        if state == "disabled":
+            await sessions.end_all(tx, user.id)
         changed = difference({"state": user.state}, {"state": state})
         await audit_log.add(tx, actor, "user.set-state", user.username, **changed)
         await notices.directory_changed(tx)
@@ -95,9 +74,8 @@ async def set_user_state(
 
 
 async def set_password(db: Database, actor: Actor, username: str, password: str) -> users.User:
-    """Let a user sign in with another password from now on; wherever they are signed in, they are no more."""
-    hashed = await _hashed(password)
-    assert hashed
+    """Let a user sign in with another password from now on; they are signed out everywhere."""
+    hashed = await passwords.hashed(password)
     async with db.transaction() as tx:
         user = await lookup.user(tx, username)
         await users.set_password(tx, user.id, hashed)

@@ -322,7 +322,7 @@ async def _held(tx: Tx, door: Door, id_: UUID) -> tuple[Account, str | None] | N
 
 
 async def _keep(tx: Tx, door: Door, id_: UUID, password_hash: str) -> None:
-    await (users.rehash if door == "customer" else operators.set_password)(tx, id_, password_hash)
+    await (users.set_password if door == "customer" else operators.set_password)(tx, id_, password_hash)
 
 
 def _account(found: Visitor) -> Account:

@@ -82,14 +82,6 @@ def _with_hash(row: asyncpg.Record) -> tuple[User, str | None]:
     return User(**values), password_hash
 
 
-REHASH: Final = "UPDATE users SET password_hash = $2 WHERE id = $1"
-
-
-async def rehash(tx: Tx, id_: UUID, password_hash: str) -> None:
-    """Keep another hash of a user's password: the same password hashed anew, or the one they have chosen."""
-    await tx.execute(REHASH, id_, password_hash)
-
-
 ALL: Final = "SELECT id, username, email, state, created_at FROM users ORDER BY created_at, id"
 
 
@@ -102,7 +94,7 @@ SET_HASH: Final = "UPDATE users SET password_hash = $2 WHERE id = $1"
 
 
 async def set_password(tx: Tx, id_: UUID, password_hash: str) -> None:
-    """Let a user sign in with another password; only its hash is kept."""
+    """Let a user sign in with another password, or with the same one hashed anew."""
     await tx.execute(SET_HASH, id_, password_hash)
 
 

@@ -53,6 +53,10 @@ def what_next(console: Console, told: dict[str, str]) -> None:
     url = f"{told['url']}/v1/sms-sendings"
     lines = [
         "",
+        "[bold]In your browser[/]",
+        f"  {told['url']}/panel       {told['username']}, {told['password']}",
+        f"  {told['url']}/operator    {told['operator']}, {told['operatorPassword']}",
+        "",
         "[bold]Your key[/]",
         f"  {told['key']}",
         "",

@@ -35,7 +35,7 @@ async def health_live(visit: Operator) -> Response:
             "charts": visit.render("operator/charts.html", **found),
         }
 
-    return live.stream(visit, pieces, every=EVERY_SECONDS)
+    return await live.stream(visit, pieces, every=EVERY_SECONDS)
 
 
 async def _moving(visit: Operator) -> dict[str, Any]:

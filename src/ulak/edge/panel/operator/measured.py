@@ -43,7 +43,7 @@ async def carriers_live(visit: Operator) -> Response:
     async def pieces() -> dict[str, str]:
         return {"carriers": visit.render("operator/carriers-rows.html", **await _every(visit))}
 
-    return live.stream(visit, pieces, every=EVERY_SECONDS)
+    return await live.stream(visit, pieces, every=EVERY_SECONDS)
 
 
 async def carrier_page(visit: Operator) -> Response:
@@ -61,7 +61,7 @@ async def carrier_live(visit: Operator) -> Response:
             "charts": visit.render("operator/charts.html", **found),
         }
 
-    return live.stream(visit, pieces, every=EVERY_SECONDS)
+    return await live.stream(visit, pieces, every=EVERY_SECONDS)
 
 
 async def found(visit: Operator) -> Carrier:
