@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Final, TypeVar
 
-from ulak.rules.refusal import Code, Refused, said, said
+from ulak.rules.refusal import Code, Refused, said
 
 LENGTH_MIN: Final = 8
 LENGTH_MAX: Final = 256
