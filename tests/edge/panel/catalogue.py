@@ -10,6 +10,7 @@ within another call, and for the noise.
 import ast
 import sys
 from collections.abc import Iterator
+from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import Final
 
@@ -130,16 +131,20 @@ def renewed(code: str) -> Catalog:
     return new
 
 
+def rendered(code: str) -> bytes:
+    """The file of a translation, brought up to date."""
+    new, head = renewed(code), comment(code)
+    written = BytesIO(f"{head}\n".encode() if head else b"")
+    written.seek(0, SEEK_END)
+    written.write(_header(new).encode())
+    write_po(written, new, width=110, omit_header=True, sort_output=True, ignore_obsolete=True)
+    return written.getvalue()
+
+
 def write(code: str) -> list[Text]:
     """Bring a translation up to date; returns what is still to be translated."""
-    new = renewed(code)
-    lines = LOCALE / f"{code}.po"
-    head = comment(code)
-    with lines.open("wb") as opened:
-        opened.write(f"{head}\n".encode() if head else b"")
-        opened.write(_header(new).encode())
-        write_po(opened, new, width=110, omit_header=True, sort_output=True, ignore_obsolete=True)
-    return [message.id for message in new if message.id and not _is_whole(message.string)]
+    (LOCALE / f"{code}.po").write_bytes(rendered(code))
+    return [message.id for message in read(code) if message.id and not _is_whole(message.string)]
 
 
 def _header(catalog: Catalog) -> str:

@@ -4,7 +4,7 @@ English is what stands in the templates and in the code; a translation is a file
 is loaded. What a refusal says is translated by what it was made of (`rules.refusal.said`).
 """
 
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from fractions import Fraction
@@ -25,6 +25,7 @@ from ulak.rules.refusal import Fault, Refused, Sentence
 CODES: Final = ("en", "tr")
 NAMES: Final = {"en": "English", "tr": "Türkçe"}
 _ACCEPTED_LENGTH_MAX: Final = 200
+_WEIGHT: Final = re.compile(r"(?:[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?")
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name by which translators' tools know it
@@ -119,7 +120,7 @@ class Language:
 
     def span(self, seconds: float) -> str:
         """How long, in the one or two units that matter."""
-        if seconds < 1:
+        if round(seconds, 3) < 1:
             return f"{seconds * 1000:.0f} ms"
         whole = timedelta(seconds=round(seconds))
         if seconds < 60:
@@ -167,14 +168,12 @@ def chosen(wanted: str | None, accepted: str) -> str:
     return next((code for code in _preferences(accepted[:_ACCEPTED_LENGTH_MAX]) if code in CODES), CODES[0])
 
 
-def _preferences(accepted: str) -> Iterable[str]:
-    """The languages of an Accept-Language header, the most wanted first."""
+def _preferences(accepted: str) -> list[str]:
+    """The languages of an Accept-Language header, the most wanted first; what cannot be read is left out."""
     found = []
     for k, part in enumerate(accepted.split(",")):
-        tag, _, rest = part.strip().partition(";")
-        weight = rest.strip().removeprefix("q=")
-        try:
-            found.append((-float(weight) if weight else -1.0, k, tag.partition("-")[0].lower()))
-        except ValueError:
-            continue
+        tag, _, rest = part.partition(";")
+        weight = _WEIGHT.fullmatch(rest.strip())
+        if weight:
+            found.append((-float(weight[1] or 1), k, tag.strip().partition("-")[0].lower()))
     return [code for weight, _, code in sorted(found) if weight < 0]
