@@ -52,7 +52,8 @@ class Page:
     """What one method of one path does; `path` within the door (or the context) it belongs to.
 
     `needs` is the permission that a member of an organization must have. A page that `computes` changes nothing,
-    so that whoever may only look may use it. `bytes_max` bounds what is sent.
+    so that whoever may only look may use it. One that is `live` is asked for by an open page, whether anybody sits
+    before it or not, so it keeps no session from idling out. `bytes_max` bounds what is sent.
     """
 
     method: Literal["GET", "POST"]
@@ -61,6 +62,7 @@ class Page:
     who: Who
     needs: Permission | None = None
     computes: bool = False
+    live: bool = False
     bytes_max: int = FORM_BYTES_MAX
 
 
@@ -121,7 +123,9 @@ class Place:
         if page.who == "anybody":
             return reader
         token = reader.request.cookies.get(security.COOKIES[self._door][0])
-        visitor = await entrance.visitor(self._rooms.db, self._door, token) if token else None
+        visitor = None
+        if token:
+            visitor = await entrance.visitor(self._rooms.db, self._door, token, comes=not page.live)
         if visitor is None:
             return None
         its = (reader.rooms, reader.request, reader.door, reader.request_id, visitor)
