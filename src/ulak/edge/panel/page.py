@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -28,7 +29,7 @@ from ulak.edge.panel.visit import (
     Operator,
     Reader,
     Visit,
-    _denied,
+    denied,
     no_such_page,
     uuid_of,
 )
@@ -148,7 +149,7 @@ def _in_context(visit: Customer, needs: Permission | None) -> Customer:
     if member is None or member.organization.state != "active":
         no_such_page()
     if needs is not None and needs not in member.permissions:
-        raise _denied()
+        raise denied()
     return replace(visit, who=Context(visit.user.id, id_), member=member)
 
 
@@ -159,8 +160,6 @@ def _to_the_door(reader: Reader) -> Response:
         return Response(status_code=204)  # which tells a browser not to ask again
     back = reader.request.url.path if reader.request.method == "GET" else root
     query = reader.request.url.query
-    from urllib.parse import quote
-
     target = quote(f"{back}?{query}" if query and back != root else back, safe="/")
     return RedirectResponse(f"{root}/sign-in" + (f"?next={target}" if back != root else ""), 303)
 
