@@ -42,6 +42,7 @@ READING = [
 CHANGING = [
     ("user create lale --email lale@example.com --password-stdin", "user.create", "lale"),
     ("user set-state lale disabled", "user.set-state", "lale"),
+    ("user set-password mark --password-stdin", "user.set-password", "mark"),
     ("user reset-second-factor mark", "second-factor.reset", "mark"),
     ("operator create ayse --role viewer --password-stdin", "operator.create", "ayse"),
     ("operator set-password AYSE --password-stdin", "operator.set-password", "ayse"),

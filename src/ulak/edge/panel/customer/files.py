@@ -22,6 +22,7 @@ ROWS_SHOWN: Final = 5
 
 
 async def keep_file(visit: Customer, form: Form) -> Response:
+    """What was uploaded becomes a draft, and the draft a page."""
     file = form.file("file")
     assert file
     raw = await file.read()

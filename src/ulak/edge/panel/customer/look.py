@@ -57,17 +57,14 @@ class Look:
     why: Refused | None = None
     characters: int = 0
 
-    @property
-    def sendable(self) -> bool:
-        """Whether the button would do it."""
-        return self.quote is not None and self.quote.n_valid > 0 and self.quote.remaining >= 0
-
 
 def words() -> dict[str, Any]:
+    """What the templates call things."""
     return {"reasons": REASONS, "encodings": ENCODINGS, "text_max": TEXT_MAX}
 
 
 def service_of(form: Form) -> UUID | None:
+    """The service that was chosen."""
     try:
         return UUID(form["service"])
     except ValueError:
@@ -109,6 +106,7 @@ def check_text(draft: Draft) -> None:
 
 
 async def accept(visit: Customer, draft: Draft) -> Response:
+    """The button: the draft is sent, and its sending shown."""
     check_text(draft)
     ready = await drafts.ready(draft)
     accepted = await visit.rooms.acceptance.accept(ready.request)
