@@ -55,8 +55,9 @@ bench-plots: $(READY) ## draw docs/performance/*.svg from the newest figures in 
 	@exec $(BIN)/python -m bench.plots $(ARGS)
 
 lock: ## write requirements/*.lock anew from pyproject.toml (needs uv)
-	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml --group dev -o requirements/dev.lock
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml --extra traces --group dev -o requirements/dev.lock
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml -c requirements/dev.lock -o requirements/run.lock
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml --extra traces -c requirements/dev.lock -o requirements/traces.lock
 
 clean: ## remove what the targets above made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis .pytest_cache bench-results

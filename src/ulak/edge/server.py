@@ -1,4 +1,9 @@
-"""The HTTP server around the application: uvicorn on a socket that is already listening."""
+"""The HTTP server around the application: uvicorn on a socket that is already listening.
+
+A stop has two steps. From the first moment `/readyz` says 503, so that load balancers send nobody else; for
+`ULAK_DRAIN_SECONDS` everything is answered as before, new connections included. Then it listens no more, answers what
+it has begun, and is gone.
+"""
 
 import asyncio
 import socket
@@ -10,6 +15,7 @@ import uvicorn
 from ulak.base.config import Config
 from ulak.base.db import Database
 from ulak.edge.rooms import Rooms
+from ulak.edge.siblings import Siblings
 from ulak.edge.site import Site
 
 BACKLOG = 2048
@@ -24,12 +30,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve_http(config: Config, db: Database, listener: socket.socket, stop: asyncio.Event) -> None:
-    """Answer requests until `stop`, then those that are being answered."""
+async def serve_http(
+    config: Config, db: Database, listener: socket.socket, stop: asyncio.Event, siblings: Siblings
+) -> None:
+    """Answer requests until `stop` and for as long as others may not have noticed, then those that have begun."""
     rooms = Rooms(config, db)
     server = _Server(
         uvicorn.Config(
-            Site(rooms),
+            Site(rooms, siblings),
             http="httptools",
             ws="none",
             lifespan="off",
@@ -45,6 +53,7 @@ async def serve_http(config: Config, db: Database, listener: socket.socket, stop
     async def leave() -> None:
         await stop.wait()
         rooms.stopping.set()
+        await asyncio.sleep(config.drain_seconds)
         server.should_exit = True
 
     leaving = asyncio.create_task(leave(), name="leave")
