@@ -29,7 +29,7 @@ def configure(level: str, form: str) -> None:
     """Set up logging for this process. `form` is console or json."""
     numeric = getattr(logging, level.upper())
     renderer: Any = (
-        structlog.processors.JSONRenderer()
+        structlog.processors.JSONRenderer(ensure_ascii=False)
         if form == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
