@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import threading
 import time
 from typing import Any
@@ -74,6 +75,31 @@ def test_every_process_is_in_the_metrics_and_one_that_died_comes_back() -> None:
         assert after
         assert after["ulak_processes", ""] == 4
         assert {process for _, process in after} == names | {""}
+
+
+def test_a_machine_without_the_api_can_be_watched_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with Installation(metrics_port=port, carrier_processes=2) as ulak:
+        ulak.start("--only=carriers,courier")
+        url = f"http://127.0.0.1:{port}"
+        await_true(lambda: ready(url), "/readyz says 200")
+        told = await_true(lambda: both(url), "both processes in the metrics")
+        assert "ulak_messages_ended_total" in told
+        assert httpx.get(f"{url}/v1/services").status_code == 404
+        assert httpx.get(f"{url}/panel/sign-in").status_code == 404
+
+
+def both(url: str) -> str:
+    told = httpx.get(f"{url}/metrics").text
+    return told if "ulak_processes 2.0" in told else ""
+
+
+def ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 @pytest.mark.parametrize("processes", [1, 2])

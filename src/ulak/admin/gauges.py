@@ -21,7 +21,7 @@ from ulak.store.installation import Server
 
 #: Beyond so many, sendings that are open are not counted any more, and credits not looked at.
 SENDINGS_MAX: Final = 100_000
-CREDITS_MAX: Final = 200_000
+CREDITS_MAX: Final = 100_000
 #: Of each carrier.
 RECEIPTS_MAX: Final = 10_000
 

@@ -48,6 +48,7 @@ class Config:
     carrier_processes       processes that keep links; each has every carrier's connections
     stop_seconds            how long a graceful stop may take
     drain_seconds           how long a stopping API goes on answering while /readyz says 503, 0: not at all
+    metrics_port            where a `ulak serve` without the API answers /metrics, /healthz and /readyz, 0: nowhere
     metrics_token           what whoever reads /metrics must present (Authorization: Bearer …); unset: anybody may
     low_balance             credits that hold less are counted in /metrics, in the currency's units; 0: none is
     otlp_endpoint           `http://collector:4318`: traces go there (needs the extra `traces`); unset: there are none
@@ -85,6 +86,7 @@ class Config:
     carrier_processes: int = 1
     stop_seconds: float = 30.0
     drain_seconds: float = 0.0
+    metrics_port: int = 0
     metrics_token: str = ""
     low_balance: float = 0.0
     otlp_endpoint: str = ""
@@ -127,8 +129,9 @@ class Config:
             raise ConfigError("ULAK_TRACE_SHARE must be at most 1.")
         if self.otlp_endpoint and not re.match(r"https?://[^/]", self.otlp_endpoint):
             raise ConfigError("ULAK_OTLP_ENDPOINT must be a URL like http://collector:4318.")
-        if self.port > 65535:
-            raise ConfigError("ULAK_PORT must be at most 65535.")
+        for name in ("port", "metrics_port"):
+            if getattr(self, name) > 65535:
+                raise ConfigError(f"ULAK_{name.upper()} must be at most 65535.")
         return self
 
     def shown(self) -> dict[str, str]:
@@ -140,7 +143,9 @@ class Config:
         return values
 
 
-_MAY_BE_ZERO = frozenset({"port", "rate_per_second", "drain_seconds", "low_balance", "trace_share"})
+_MAY_BE_ZERO = frozenset(
+    {"port", "metrics_port", "rate_per_second", "drain_seconds", "low_balance", "trace_share"}
+)
 _READ_ELSEWHERE = frozenset({"ULAK_DEMO_ONCE"})  # by `ulak demo`
 
 

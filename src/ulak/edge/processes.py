@@ -62,10 +62,10 @@ async def serve(
     traces.check(config.otlp_endpoint)
     async with database_server(config, stop) as dsn:
         await migrate(dsn)
-        listener = await _listen(config.host, config.port) if "api" in roles else None
+        listener = await _listen(config.host, config.port) if "api" in roles else await _watch_port(config)
         groups = _groups(config, roles)
         _announce(config, groups, listener)
-        telling = asyncio.create_task(_tell_when_ready(listener, ready))
+        telling = asyncio.create_task(_tell_when_ready(listener if "api" in roles else None, ready))
         try:
             if len(groups) == 1:
                 await _run(config, dsn, groups[0], listener, stop, Siblings(_names(groups)[0]))
@@ -175,13 +175,18 @@ async def _run(
     """Run roles right here until `stop`; an error in one ends them all."""
     structlog.contextvars.bind_contextvars(process=me.name)
     async with _watched(config, me), _database(config, dsn) as db:
-        works = [_ROLES[role](config, db, listener, stop, me) for role in roles]
-        tasks = [asyncio.create_task(work, name=role) for role, work in zip(roles, works, strict=True)]
+        works = {role: _ROLES[role](config, db, listener, stop, me) for role in roles}
+        if listener and "api" not in roles:
+            works["watched"] = _api(config, db, listener, stop, me, api=False)
+        tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         tasks.append(asyncio.create_task(pulse.keep_telling(db), name="pulse"))
         stopped = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
         for task in (*tasks, stopped):
-            if task.get_name() != "api":  # which stops by itself, after the requests it is answering
+            if task.get_name() not in (
+                "api",
+                "watched",
+            ):  # which stop by themselves, after the requests they are answering
                 task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for task in done - {stopped}:
@@ -207,12 +212,18 @@ Role = Callable[[Config, Database, socket.socket | None, asyncio.Event, Siblings
 
 
 async def _api(
-    config: Config, db: Database, listener: socket.socket | None, stop: asyncio.Event, me: Siblings
+    config: Config,
+    db: Database,
+    listener: socket.socket | None,
+    stop: asyncio.Event,
+    me: Siblings,
+    *,
+    api: bool = True,
 ) -> None:
     from ulak.edge.server import serve_http
 
     assert listener
-    await serve_http(config, db, listener, stop, me)
+    await serve_http(config, db, listener, stop, me, api=api)
 
 
 async def _carriers(config: Config, db: Database, *_: object) -> None:
@@ -246,17 +257,15 @@ async def _keep(
     place = make_place()
     try:
         async with asyncio.TaskGroup() as group:
+            answering = [roles for roles in groups if "api" in roles] or groups[:1]
             for name, roles in zip(_names(groups), groups, strict=True):
-                inherited = Inherited(_handed_to(roles, listener), ours, name, place)
+                hears = listener.fileno() if listener and roles in answering else None
+                inherited = Inherited(hears, ours, name, place)
                 group.create_task(_keep_one(config, dsn, roles, inherited, stop))
     finally:
         remove_place(place)
         os.close(ours)
         os.close(theirs)
-
-
-def _handed_to(roles: Sequence[str], listener: socket.socket | None) -> int | None:
-    return listener.fileno() if "api" in roles and listener else None
 
 
 async def _keep_one(
@@ -336,6 +345,11 @@ def _follow(keeper_fd: int, stop: asyncio.Event, me: Siblings, *, at_once: bool)
 
 def _inherited_socket(inherited: Inherited) -> socket.socket | None:
     return socket.socket(fileno=inherited.listen_fd) if inherited.listen_fd is not None else None
+
+
+async def _watch_port(config: Config) -> socket.socket | None:
+    """Where a `ulak serve` that has no API can be asked how it does."""
+    return await _listen(config.host, config.metrics_port) if config.metrics_port else None
 
 
 async def _listen(host: str, port: int) -> socket.socket:

@@ -8,7 +8,7 @@ it has begun, and is gone.
 import asyncio
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import uvicorn
 
@@ -31,13 +31,22 @@ class _Server(uvicorn.Server):
 
 
 async def serve_http(
-    config: Config, db: Database, listener: socket.socket, stop: asyncio.Event, siblings: Siblings
+    config: Config,
+    db: Database,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    siblings: Siblings,
+    *,
+    api: bool = True,
 ) -> None:
-    """Answer requests until `stop` and for as long as others may not have noticed, then those that have begun."""
+    """Answer requests until `stop` and for as long as others may not have noticed, then those that have begun.
+
+    Without `api` only those of machines that watch this one.
+    """
     rooms = Rooms(config, db)
     server = _Server(
         uvicorn.Config(
-            Site(rooms, siblings),
+            Site(rooms, siblings, api=api),
             http="httptools",
             ws="none",
             lifespan="off",
@@ -58,7 +67,7 @@ async def serve_http(
 
     leaving = asyncio.create_task(leave(), name="leave")
     try:
-        async with rooms.running():
+        async with rooms.running() if api else nullcontext():
             await server.serve(sockets=[listener])
     finally:
         leaving.cancel()

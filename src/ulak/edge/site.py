@@ -30,20 +30,21 @@ PANEL = ("/panel", "/operator")
 
 
 class Site:
-    """The ASGI application."""
+    """The ASGI application; without `api` only the pages beside it."""
 
-    def __init__(self, rooms: Rooms, siblings: Siblings | None = None) -> None:
+    def __init__(self, rooms: Rooms, siblings: Siblings | None = None, *, api: bool = True) -> None:
         self.rooms = rooms
         self._scrape = Scrape(rooms.config, rooms.db, siblings or Siblings("api-1"))
         self._panel: ASGIApp | None = None
-        known = [*routes(rooms), *self._beside()]
+        self._api = api
+        known = [*routes(rooms), *self._beside()] if api else self._watched()
         self._router = Router(routes=known, redirect_slashes=False, default=_not_found)
         self._fixed = {route.path: route.app for route in known if "{" not in route.path}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application: a path without a parameter is found by its name, the others by the router."""
         found = self._fixed.get(scope["path"]) if scope["type"] == "http" else None
-        if found is None and scope["type"] == "http" and scope["path"].startswith(PANEL):
+        if found is None and self._api and scope["type"] == "http" and scope["path"].startswith(PANEL):
             found = self._the_panel()
         await (found or self._router)(scope, receive, send)
 
@@ -59,11 +60,17 @@ class Site:
         pages: dict[str, Answer] = {
             "/openapi.json": _fixed(openapi_json(self.rooms.config.base_path), "application/json"),
             "/docs": _fixed(reference_page(), "text/html"),
+        }
+        pages |= {f"/docs/assets/{path.name}": _file(path) for path in reference_assets()}
+        return [*self._watched(), *(Route(path, Page(answer)) for path, answer in pages.items())]
+
+    def _watched(self) -> list[Route]:
+        """What machines ask that watch this one."""
+        pages: dict[str, Answer] = {
             "/healthz": _healthy,
             "/readyz": self._ready,
             "/metrics": self._scrape,
         }
-        pages |= {f"/docs/assets/{path.name}": _file(path) for path in reference_assets()}
         return [Route(path, Page(answer)) for path, answer in pages.items()]
 
     async def _ready(self, request: Request) -> Response:
