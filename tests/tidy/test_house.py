@@ -52,6 +52,8 @@ SIBLINGS = {
         ("unsure", "settle"),
         ("accept", "order"),
         ("accept", "quote"),
+        ("accept", "traced"),
+        ("dispatch", "traced"),
         ("quote", "directory"),
         ("quote", "order"),
         ("accept", "till"),

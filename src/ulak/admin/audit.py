@@ -2,13 +2,15 @@
 
 Balances against transfers, counters and totals against messages, charges and refunds against the ledger, pending
 messages against the queue, what is searched against what was sent, all in one snapshot, so that it may run beside a
-busy server. Reads everything and changes nothing.
+busy server. Reads everything and changes nothing, except that `told` leaves in the pulse what an audit came to.
 """
 
 from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
 from ulak.base.db import Database
+from ulak.flow import pulse
+from ulak.flow.pulse import What
 from ulak.store import everyone
 
 DIFFERENCES_SHOWN_MAX: Final = 10
@@ -34,3 +36,9 @@ async def prove(db: Database) -> AsyncIterator[Proof]:
             if differences:
                 return
         yield Proof(SIGNATURES, *await everyone.prove_signatures(tx, DIFFERENCES_SHOWN_MAX))
+
+
+async def told(db: Database, *, clean: bool) -> None:
+    """Have it known what an audit came to, for whoever watches."""
+    pulse.count(What.AUDITS, label="clean" if clean else "different")
+    await pulse.tell(db)

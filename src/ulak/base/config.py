@@ -47,6 +47,12 @@ class Config:
     api_processes           processes that answer HTTP
     carrier_processes       processes that keep links; each has every carrier's connections
     stop_seconds            how long a graceful stop may take
+    drain_seconds           how long a stopping API goes on answering while /readyz says 503, 0: not at all
+    metrics_port            where a `ulak serve` without the API answers /metrics, /healthz and /readyz, 0: nowhere
+    metrics_token           what whoever reads /metrics must present (Authorization: Bearer …); unset: anybody may
+    low_balance             credits that hold less are counted in /metrics, in the currency's units; 0: none is
+    otlp_endpoint           `http://collector:4318`: traces go there (needs the extra `traces`); unset: there are none
+    trace_share             of the sendings, from 0 to 1, that are traced
     """
 
     database_url: str | None = None
@@ -79,6 +85,12 @@ class Config:
     api_processes: int = 1
     carrier_processes: int = 1
     stop_seconds: float = 30.0
+    drain_seconds: float = 0.0
+    metrics_port: int = 0
+    metrics_token: str = ""
+    low_balance: float = 0.0
+    otlp_endpoint: str = ""
+    trace_share: float = 1.0
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Config":
@@ -99,11 +111,7 @@ class Config:
             value = getattr(self, field.name)
             if isinstance(value, int | float) and value < 0:
                 raise ConfigError(f"ULAK_{field.name.upper()} must not be negative.")
-            if (
-                isinstance(value, int | float)
-                and value == 0
-                and field.name not in {"port", "rate_per_second"}
-            ):
+            if isinstance(value, int | float) and value == 0 and field.name not in _MAY_BE_ZERO:
                 raise ConfigError(f"ULAK_{field.name.upper()} must be above 0.")
         if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", self.base_path):
             raise ConfigError("ULAK_BASE_PATH must look like /v1: segments that each begin with a slash.")
@@ -117,17 +125,27 @@ class Config:
             raise ConfigError("ULAK_LOG_LEVEL must be debug, info, warning or error.")
         if self.log_format not in {"console", "json"}:
             raise ConfigError("ULAK_LOG_FORMAT must be console or json.")
-        if self.port > 65535:
-            raise ConfigError("ULAK_PORT must be at most 65535.")
+        if self.trace_share > 1:
+            raise ConfigError("ULAK_TRACE_SHARE must be at most 1.")
+        if self.otlp_endpoint and not re.match(r"https?://[^/]", self.otlp_endpoint):
+            raise ConfigError("ULAK_OTLP_ENDPOINT must be a URL like http://collector:4318.")
+        for name in ("port", "metrics_port"):
+            if getattr(self, name) > 65535:
+                raise ConfigError(f"ULAK_{name.upper()} must be at most 65535.")
         return self
 
     def shown(self) -> dict[str, str]:
-        """The settings as text for people, with the database password masked."""
+        """The settings as text for people, with passwords and tokens masked."""
         values = {field.name: str(getattr(self, field.name)) for field in fields(self)}
-        values["database_url"] = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", values["database_url"])
+        for name in ("database_url", "otlp_endpoint"):
+            values[name] = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", values[name])
+        values["metrics_token"] = "***" if self.metrics_token else ""
         return values
 
 
+_MAY_BE_ZERO = frozenset(
+    {"port", "metrics_port", "rate_per_second", "drain_seconds", "low_balance", "trace_share"}
+)
 _READ_ELSEWHERE = frozenset({"ULAK_DEMO_ONCE"})  # by `ulak demo`
 
 

@@ -15,15 +15,19 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
+from ulak.base import traces
 from ulak.base.config import Config
 from ulak.base.db import UNREACHABLE, Database
 from ulak.base.embedded import Embedded
 from ulak.base.migrate import migrate
-from ulak.flow import pulse
+from ulak.edge.siblings import Siblings, make_place, remove_place
+from ulak.flow import pulse, traced
 from ulak.rules.refusal import Code, Refused
 
 PORT_WAIT_SECONDS: Final = 5.0
@@ -36,10 +40,13 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """What a child has from its keeper: the listening socket and the pipe that ends with the keeper."""
+    """What a child has from its keeper: the listening socket, the pipe that ends with the keeper, what it is called and
+    where it meets its siblings."""
 
     listen_fd: int | None = None
     keeper_fd: int | None = None
+    name: str = ""
+    place: Path | None = None
 
 
 async def serve(
@@ -48,17 +55,20 @@ async def serve(
     """Serve until SIGTERM or SIGINT. `ready` is called once with the address when everything answers."""
     stop = _stop_signal()
     if inherited.keeper_fd is not None:
-        _follow(inherited.keeper_fd, stop, at_once="api" in roles)
+        me = Siblings(inherited.name, inherited.place)
+        _follow(inherited.keeper_fd, stop, me, at_once="api" in roles)
         assert config.database_url
-        return await _run(config, config.database_url, roles, _inherited_socket(inherited), stop)
+        return await _run(config, config.database_url, roles, _inherited_socket(inherited), stop, me)
+    traces.check(config.otlp_endpoint)
     async with database_server(config, stop) as dsn:
         await migrate(dsn)
-        listener = await _listen(config.host, config.port) if "api" in roles else None
+        listener = await _listen(config.host, config.port) if "api" in roles else await _watch_port(config)
         groups = _groups(config, roles)
-        telling = asyncio.create_task(_tell_when_ready(listener, ready))
+        _announce(config, groups, listener)
+        telling = asyncio.create_task(_tell_when_ready(listener if "api" in roles else None, ready))
         try:
             if len(groups) == 1:
-                await _run(config, dsn, groups[0], listener, stop)
+                await _run(config, dsn, groups[0], listener, stop, Siblings(_names(groups)[0]))
             else:
                 await _keep(config, dsn, groups, listener, stop)
         finally:
@@ -73,6 +83,25 @@ def _groups(config: Config, roles: Sequence[str]) -> list[list[str]]:
     groups += [["carriers"]] * (config.carrier_processes - 1)
     chosen = [[role for role in group if role in roles] for group in groups]
     return [group for group in chosen if group]
+
+
+def _names(groups: Sequence[Sequence[str]]) -> list[str]:
+    """What the processes are called: api-1, api-2, carriers-1."""
+    firsts = [roles[0] for roles in groups]
+    return [f"{first}-{firsts[: n + 1].count(first)}" for n, first in enumerate(firsts)]
+
+
+def _announce(config: Config, groups: Sequence[Sequence[str]], listener: socket.socket | None) -> None:
+    """Say, before anything else, what is about to run."""
+    _log.info(
+        "serving",
+        version=version("ulak"),
+        python=sys.version.split()[0],
+        database="a server" if config.database_url else "embedded",
+        url=address_of(listener) if listener else None,
+        processes={name: ",".join(roles) for name, roles in zip(_names(groups), groups, strict=True)},
+        traces=bool(config.otlp_endpoint),
+    )
 
 
 def _stop_signal() -> asyncio.Event:
@@ -136,32 +165,65 @@ async def _database(config: Config, dsn: str) -> AsyncIterator[Database]:
 
 
 async def _run(
-    config: Config, dsn: str, roles: Sequence[str], listener: socket.socket | None, stop: asyncio.Event
+    config: Config,
+    dsn: str,
+    roles: Sequence[str],
+    listener: socket.socket | None,
+    stop: asyncio.Event,
+    me: Siblings,
 ) -> None:
     """Run roles right here until `stop`; an error in one ends them all."""
-    async with _database(config, dsn) as db:
-        tasks = [asyncio.create_task(_ROLES[role](config, db, listener, stop), name=role) for role in roles]
+    structlog.contextvars.bind_contextvars(process=me.name)
+    async with _watched(config, me), _database(config, dsn) as db:
+        works = {role: _ROLES[role](config, db, listener, stop, me) for role in roles}
+        if listener and "api" not in roles:
+            works["watched"] = _api(config, db, listener, stop, me, api=False)
+        tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         tasks.append(asyncio.create_task(pulse.keep_telling(db), name="pulse"))
         stopped = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
         for task in (*tasks, stopped):
-            if task.get_name() != "api":  # which stops by itself, after the requests it is answering
+            if task.get_name() not in (
+                "api",
+                "watched",
+            ):  # which stop by themselves, after the requests they are answering
                 task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for task in done - {stopped}:
             task.result()
 
 
-Role = Callable[[Config, Database, socket.socket | None, asyncio.Event], Coroutine[Any, Any, None]]
+@asynccontextmanager
+async def _watched(config: Config, me: Siblings) -> AsyncIterator[None]:
+    """Let siblings ask for this process's metrics, and send its traces where they are wanted."""
+    traced.choose(config.trace_share)
+    traces.start(config.otlp_endpoint, me.name)
+    answering = asyncio.create_task(me.answer(), name="siblings")
+    try:
+        yield
+    finally:
+        answering.cancel()
+        await asyncio.to_thread(traces.stop)
+
+
+Role = Callable[[Config, Database, socket.socket | None, asyncio.Event, Siblings], Coroutine[Any, Any, None]]
 
 # A process loads only what its roles need: memory is per process.
 
 
-async def _api(config: Config, db: Database, listener: socket.socket | None, stop: asyncio.Event) -> None:
+async def _api(
+    config: Config,
+    db: Database,
+    listener: socket.socket | None,
+    stop: asyncio.Event,
+    me: Siblings,
+    *,
+    api: bool = True,
+) -> None:
     from ulak.edge.server import serve_http
 
     assert listener
-    await serve_http(config, db, listener, stop)
+    await serve_http(config, db, listener, stop, me, api=api)
 
 
 async def _carriers(config: Config, db: Database, *_: object) -> None:
@@ -192,34 +254,34 @@ async def _keep(
 ) -> None:
     """Keep a process running for each group until `stop`, then see them out."""
     ours, theirs = os.pipe()  # nobody writes to it: it ends when we do
+    place = make_place()
     try:
         async with asyncio.TaskGroup() as group:
-            for roles in groups:
-                group.create_task(_keep_one(config, dsn, roles, listener, ours, stop))
+            answering = [roles for roles in groups if "api" in roles] or groups[:1]
+            for name, roles in zip(_names(groups), groups, strict=True):
+                hears = listener.fileno() if listener and roles in answering else None
+                inherited = Inherited(hears, ours, name, place)
+                group.create_task(_keep_one(config, dsn, roles, inherited, stop))
     finally:
+        remove_place(place)
         os.close(ours)
         os.close(theirs)
 
 
 async def _keep_one(
-    config: Config,
-    dsn: str,
-    roles: Sequence[str],
-    listener: socket.socket | None,
-    pipe: int,
-    stop: asyncio.Event,
+    config: Config, dsn: str, roles: Sequence[str], inherited: Inherited, stop: asyncio.Event
 ) -> None:
     pause = 0.1
     while not stop.is_set():
-        child = await _start(config, dsn, roles, listener, pipe)
+        child = await _start(dsn, roles, inherited)
         started = time.monotonic()
         ended, stopped = asyncio.create_task(child.wait()), asyncio.create_task(stop.wait())
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if stop.is_set():
-            await _see_out(child, config.stop_seconds + 5)
+            await _see_out(child, config.drain_seconds + config.stop_seconds + 5)
             return
-        _log.error("process_died", roles=list(roles), code=child.returncode)
+        _log.error("process_died", name=inherited.name, roles=list(roles), code=child.returncode)
         pause = (
             0.1 if time.monotonic() - started > RESTART_SECONDS_MAX else min(pause * 2, RESTART_SECONDS_MAX)
         )
@@ -228,14 +290,12 @@ async def _keep_one(
                 await stop.wait()
 
 
-async def _start(
-    config: Config, dsn: str, roles: Sequence[str], listener: socket.socket | None, pipe: int
-) -> asyncio.subprocess.Process:
-    arguments = ["--only", ",".join(roles), "--keeper-fd", str(pipe)]
-    handed = [pipe]
-    if "api" in roles and listener:
-        arguments += ["--listen-fd", str(listener.fileno())]
-        handed.append(listener.fileno())
+async def _start(dsn: str, roles: Sequence[str], inherited: Inherited) -> asyncio.subprocess.Process:
+    arguments = ["--only", ",".join(roles), "--keeper-fd", str(inherited.keeper_fd)]
+    arguments += ["--name", inherited.name, "--place", str(inherited.place)]
+    handed = [fd for fd in (inherited.keeper_fd, inherited.listen_fd) if fd is not None]
+    if inherited.listen_fd is not None:
+        arguments += ["--listen-fd", str(inherited.listen_fd)]
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -261,7 +321,7 @@ async def _see_out(child: asyncio.subprocess.Process, seconds: float) -> None:
         await child.wait()
 
 
-def _follow(keeper_fd: int, stop: asyncio.Event, *, at_once: bool) -> None:
+def _follow(keeper_fd: int, stop: asyncio.Event, me: Siblings, *, at_once: bool) -> None:
     """Go when the keeper goes: at once where a port is held, else after taking leave of the carriers."""
     loop = asyncio.get_running_loop()
 
@@ -270,6 +330,8 @@ def _follow(keeper_fd: int, stop: asyncio.Event, *, at_once: bool) -> None:
         if stop.is_set():
             return
         _log.error("keeper_gone")
+        if me.place:
+            remove_place(me.place)
         if at_once:
             os._exit(1)
         stop.set()
@@ -283,6 +345,11 @@ def _follow(keeper_fd: int, stop: asyncio.Event, *, at_once: bool) -> None:
 
 def _inherited_socket(inherited: Inherited) -> socket.socket | None:
     return socket.socket(fileno=inherited.listen_fd) if inherited.listen_fd is not None else None
+
+
+async def _watch_port(config: Config) -> socket.socket | None:
+    """Where a `ulak serve` that has no API can be asked how it does."""
+    return await _listen(config.host, config.metrics_port) if config.metrics_port else None
 
 
 async def _listen(host: str, port: int) -> socket.socket:

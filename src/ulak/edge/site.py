@@ -8,18 +8,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ulak.base import logs
 from ulak.base.db import UNREACHABLE
 from ulak.base.migrate import pending
 from ulak.edge.api.reference import POLICY, SCRIPT, openapi_json, reference_assets, reference_page
 from ulak.edge.api.resource import refusal, request_id_of
 from ulak.edge.api.routes import routes
 from ulak.edge.rooms import Rooms
+from ulak.edge.scrape import Scrape
+from ulak.edge.siblings import Siblings
 from ulak.rules.refusal import Code, Refused
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -28,19 +30,21 @@ PANEL = ("/panel", "/operator")
 
 
 class Site:
-    """The ASGI application."""
+    """The ASGI application; without `api` only the pages beside it."""
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Rooms, siblings: Siblings | None = None, *, api: bool = True) -> None:
         self.rooms = rooms
+        self._scrape = Scrape(rooms.config, rooms.db, siblings or Siblings("api-1"))
         self._panel: ASGIApp | None = None
-        known = [*routes(rooms), *self._beside()]
+        self._api = api
+        known = [*routes(rooms), *self._beside()] if api else self._watched()
         self._router = Router(routes=known, redirect_slashes=False, default=_not_found)
         self._fixed = {route.path: route.app for route in known if "{" not in route.path}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application: a path without a parameter is found by its name, the others by the router."""
         found = self._fixed.get(scope["path"]) if scope["type"] == "http" else None
-        if found is None and scope["type"] == "http" and scope["path"].startswith(PANEL):
+        if found is None and self._api and scope["type"] == "http" and scope["path"].startswith(PANEL):
             found = self._the_panel()
         await (found or self._router)(scope, receive, send)
 
@@ -57,15 +61,23 @@ class Site:
             "/openapi.json": _fixed(openapi_json(self.rooms.config.base_path), "application/json"),
             "/docs": _fixed(reference_page(), "text/html", {"content-security-policy": POLICY}),
             "/docs/assets/reference.js": _fixed(SCRIPT, "text/javascript"),
-            "/healthz": _healthy,
-            "/readyz": self._ready,
-            "/metrics": _metrics,
         }
         pages |= {f"/docs/assets/{path.name}": _file(path) for path in reference_assets()}
+        return [*self._watched(), *(Route(path, Page(answer)) for path, answer in pages.items())]
+
+    def _watched(self) -> list[Route]:
+        """What machines ask that watch this one."""
+        pages: dict[str, Answer] = {
+            "/healthz": _healthy,
+            "/readyz": self._ready,
+            "/metrics": self._scrape,
+        }
         return [Route(path, Page(answer)) for path, answer in pages.items()]
 
     async def _ready(self, request: Request) -> Response:
-        """200 once the database answers and its schema is ours."""
+        """200 once the database answers and its schema is ours, until the process is asked to stop."""
+        if self.rooms.stopping.is_set():
+            return JSONResponse({"ready": False, "reason": "stopping"}, 503)
         try:
             async with asyncio.timeout(5), self.rooms.db.reading() as tx:
                 missing = await pending(tx)
@@ -86,12 +98,16 @@ class Page:
         """Answer one request."""
         request = Request(scope, receive)
         headers = {"x-request-id": request_id_of(request), "x-content-type-options": "nosniff"}
-        if request.method in ("GET", "HEAD"):
+        logs.REQUEST.set(headers["x-request-id"])
+        try:
+            if request.method not in ("GET", "HEAD"):
+                headers["allow"] = "GET, HEAD"
+                raise Refused(Code.METHOD_NOT_ALLOWED, "This path answers GET and HEAD.")
             response = await self._answer(request)
             response.headers.update(headers)
-        else:
-            headers["allow"] = "GET, HEAD"
-            refused = Refused(Code.METHOD_NOT_ALLOWED, "This path answers GET and HEAD.")
+        except Refused as refused:
+            if refused.code is Code.UNAUTHORIZED:
+                headers["www-authenticate"] = "Bearer"
             response = refusal(refused, headers["x-request-id"], headers)
         await response(scope, receive, send)
 
@@ -112,10 +128,6 @@ def _file(path: Path) -> Answer:
 
 async def _healthy(request: Request) -> Response:
     return JSONResponse({"healthy": True})
-
-
-async def _metrics(request: Request) -> Response:
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:

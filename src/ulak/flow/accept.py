@@ -14,7 +14,11 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 from uuid import UUID
 
+import structlog
+
+from ulak.base import logs
 from ulak.base.db import Database
+from ulak.flow import traced
 from ulak.flow.directory import Directory, Terms
 from ulak.flow.order import Order
 from ulak.flow.quote import Draft, Quote, draft, price
@@ -28,6 +32,8 @@ from ulak.store.sendings import Source
 
 #: Above this many numbers a request is prepared in a thread, so that it holds up nobody else's.
 THREAD_RECIPIENTS_MIN: Final = 2000
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,10 @@ class Acceptance:
         if not order.recipients:
             raise Refused(Code.NO_VALID_RECIPIENT, _nobody(request, foreign=terms.service.foreign_numbers))
         earlier = await self._till.pay(order)
-        return replay(earlier, body_hash) if earlier else Accepted(order.id, replayed=False)
+        if earlier:
+            return replay(earlier, body_hash)
+        _tell(order)
+        return Accepted(order.id, replayed=False)
 
     async def quote(self, request: Request) -> Quote:
         """What accepting this request would come to now; keeps nothing, and does not look at its name.
@@ -103,6 +112,13 @@ class Acceptance:
                 said("There is no active service {service_id}.", service_id=request.service_id),
             )
         return shelf.terms(service, request.who)
+
+
+def _tell(order: Order) -> None:
+    """Have it known, to whoever watches, that an order was accepted."""
+    n = len(order.recipients)
+    _log.debug("accepted", sending=order.id, n=n)
+    traced.accepted(order.id, order.at, n_messages=n, source=order.source, request=logs.REQUEST.get())
 
 
 def replay(earlier: idempotency.Claim, body_hash: bytes) -> Accepted:

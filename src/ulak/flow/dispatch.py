@@ -15,7 +15,7 @@ from uuid import UUID
 
 from ulak.base import metrics
 from ulak.base.db import Database, Tx, write
-from ulak.flow import fallback, receipt, unsure
+from ulak.flow import fallback, receipt, traced, unsure
 from ulak.flow.fallback import TurnedAway
 from ulak.flow.settle import settle
 from ulak.flow.unsure import Unsure, Work
@@ -160,7 +160,8 @@ async def record(db: Database, carrier_id: int, outcomes: Outcomes, at: datetime
                 end.key: end for end in await fallback.turn_away(tx, carrier_id, outcomes.turned_away, at)
             }
         refs = [part.ref for part in new]
-        await apply_receipts(tx, carrier_id, outcomes.receipts, refs, at, also=ends, moves=moves)
+        ended = await apply_receipts(tx, carrier_id, outcomes.receipts, refs, at, also=ends, moves=moves)
+    traced.ended(ended, carrier_id, at)
     metrics.OUTCOMES_TOGETHER.observe(len(outcomes))
 
 
@@ -173,8 +174,11 @@ async def apply_receipts(
     *,
     also: Mapping[Key, End] = NOTHING,
     moves: Sequence[sendings.Move] = (),
-) -> None:
-    """End what receipts say has ended, and what ends without one (`also`); count `moves` on the way."""
+) -> Iterable[End]:
+    """End what receipts say has ended, and what ends without one (`also`); count `moves` on the way.
+
+    Returns all of these ends, also of what had ended before.
+    """
     matches = await receipt.match(tx, carrier_id, incoming, new_refs, at)
     ends = {**matches.ends, **also}
     n_ended = await settle(tx, list(ends.values()), at, also=moves, carrier_id=carrier_id)
@@ -182,6 +186,7 @@ async def apply_receipts(
     keys = {key for _, key in matches.matched} if matches.progress or not all_ended else set()
     before = await messages.ended_before(tx, list(keys), at) if keys else set()
     await receipt.keep(tx, carrier_id, matches, before, at)
+    return ends.values()
 
 
 async def _take(tx: Tx, carrier_id: int, took: Iterable[Took]) -> list[sendings.Move]:

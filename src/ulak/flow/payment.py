@@ -71,12 +71,12 @@ class Payment:
             decisions = await self._at_once(orders)
         if decisions is None:
             decisions = await self._with_care(orders)
-        paid = [order for order, decision in zip(orders, decisions, strict=True) if isinstance(decision, int)]
         metrics.ORDERS_TOGETHER.observe(len(orders))
-        metrics.ACCEPTED.inc(sum(len(order.recipients) for order in paid))
-        for order in paid:
-            pulse.count(What.SENDINGS, label=order.source)
-            pulse.count(What.MESSAGES, len(order.recipients), label=order.source)
+        _count(
+            Priced(order, price)
+            for order, price in zip(orders, decisions, strict=True)
+            if isinstance(price, int)
+        )
         return decisions
 
     async def _at_once(self, orders: Sequence[Order]) -> list[Decision] | None:
@@ -153,6 +153,19 @@ class Payment:
         yield volumes.to_add(_counts(order for order, _ in paid))
         yield sendings.to_tally(new)
         yield notices.to_tell_of_work(carrier for order, _ in paid for carrier in order.goes_over)
+
+
+def _count(paid: Iterable[Priced]) -> None:
+    """Count what was accepted, for whoever watches."""
+    n_accepted = charged = 0
+    for order, unit_price in paid:
+        n = len(order.recipients)
+        n_accepted += n
+        charged += order.cost(unit_price)
+        pulse.count(What.SENDINGS, label=order.source)
+        pulse.count(What.MESSAGES, n, label=order.source)
+    metrics.ACCEPTED.inc(n_accepted)
+    metrics.CHARGED.inc(charged / money.MICRO)
 
 
 def _sums(paid: Sequence[Priced]) -> list[tuple[UUID, UUID, int]]:

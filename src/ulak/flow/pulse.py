@@ -56,6 +56,8 @@ class What(StrEnum):
     """By carrier: messages that were paid back."""
     SWEEPS = "sweeps"
     """The courier's rounds, about one in a minute."""
+    AUDITS = "audits"
+    """Audits that came to their end; "clean" or "different"."""
 
 
 _counts: defaultdict[Key, int] = defaultdict(int)

@@ -12,6 +12,7 @@ from ulak.base import metrics
 from ulak.base.db import Tx
 from ulak.flow import pulse
 from ulak.flow.pulse import What
+from ulak.rules import money
 from ulak.rules.status import FINAL, Status
 from ulak.store import credits, messages, sendings
 
@@ -37,6 +38,7 @@ async def settle(
     for group in final:
         metrics.ENDED.labels(group.status).inc(group.n)
         metrics.REFUNDED.inc(len(group.positions))
+        metrics.GIVEN_BACK.inc(sum(group.prices) / money.MICRO)
         where = group.carrier_id or carrier_id
         pulse.count(What.ENDED, group.n, carrier_id=where, label=group.status)
         pulse.count(What.REFUNDS, len(group.positions), carrier_id=where)

@@ -109,7 +109,7 @@ class Till:
                 return (
                     await self._decide_or_say_why(orders, tries_left - 1) if tries_left else [unavailable()]
                 )
-            _log.exception("order_failed", sending=str(orders[0].id))
+            _log.exception("order_failed", sending=orders[0].id)
             return [Refused(Code.INTERNAL, "Something went wrong on our side; nothing was kept.")]
 
 

@@ -22,6 +22,27 @@ async def overdue(tx: Tx, expired_before: datetime, rows_max: int) -> list[tuple
     return [(row["tenant_id"], row["id"]) for row in await tx.fetch(OVERDUE, expired_before, rows_max)]
 
 
+OPEN: Final = """
+SELECT count(*) FROM (SELECT FROM sendings WHERE completed_at IS NULL ORDER BY expires_at LIMIT $1) s"""
+
+
+async def n_open(tx: Tx, rows_max: int) -> int:
+    """How many sendings are not completed; counted up to `rows_max`."""
+    n: int = await tx.fetchval(OPEN, rows_max)
+    return n
+
+
+LOW: Final = """
+SELECT count(*) FILTER (WHERE balance < $1)
+  FROM (SELECT balance FROM credits ORDER BY tenant_id, owner_id LIMIT $2) c"""
+
+
+async def n_low(tx: Tx, below: int, rows_max: int) -> int:
+    """How many of the first `rows_max` credits hold less than so many micro-units."""
+    n: int = await tx.fetchval(LOW, below, rows_max)
+    return n
+
+
 WHOSE: Final = """
 SELECT s.tenant_id, s.id
   FROM (SELECT id FROM users UNION ALL SELECT id FROM organizations) t

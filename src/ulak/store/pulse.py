@@ -95,6 +95,14 @@ async def newest(tx: Tx, what: str) -> datetime | None:
     return at
 
 
+LATEST: Final = "SELECT label, max(starts) AS starts FROM pulse WHERE what = $1 GROUP BY label"
+
+
+async def latest(tx: Tx, what: str) -> dict[str, datetime]:
+    """The slot in which each kind of a thing was counted last."""
+    return {row["label"]: row["starts"] for row in await tx.fetch(LATEST, what)}
+
+
 # Each thing's old slots are a range of the primary key.
 FORGET: Final = """
 WITH RECURSIVE whats AS (

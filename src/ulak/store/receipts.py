@@ -52,6 +52,20 @@ async def claim(tx: Tx, carrier_id: int, refs: Sequence[str]) -> list[Receipt]:
     ]
 
 
+UNMATCHED: Final = """
+SELECT c.id, r.n FROM unnest($1::int[]) c(id)
+ CROSS JOIN LATERAL (
+       SELECT count(*) FILTER (WHERE o.result = 'unmatched') AS n
+         FROM (SELECT result FROM receipts
+                WHERE carrier_id = c.id AND result <> 'matched' ORDER BY ref DESC LIMIT $2) o) r"""
+
+
+async def unmatched(tx: Tx, carriers: Sequence[int], rows_max: int) -> dict[int, int]:
+    """How many receipts of each carrier wait for their message, among `rows_max` that are not matched or came late."""
+    rows = await tx.fetch(UNMATCHED, carriers, rows_max)
+    return {row["id"]: row["n"] for row in rows}
+
+
 OVERTAKEN: Final = """
 SELECT DISTINCT r.carrier_id, r.ref FROM receipts r
   JOIN submits s ON s.carrier_id = r.carrier_id AND s.ref = r.ref

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ulak.base import metrics
+from ulak.base import logs, metrics
 from ulak.base.db import UNREACHABLE
 from ulak.edge import problem
 from ulak.edge.auth import Caller, caller_of, context_of
@@ -94,6 +94,7 @@ class Resource:
         started = time.perf_counter()
         request = Request(scope, receive)
         request_id = request_id_of(request)
+        logs.REQUEST.set(request_id)
         headers = {"x-request-id": request_id}
         try:
             response = await self._answer(request, headers)
@@ -105,11 +106,13 @@ class Resource:
             _log.warning("database_unreachable", route=self._route, error=type(error).__name__)
             response = self._refused(outage(), request_id, headers)
         except Exception:  # noqa: BLE001 - the last resort: never a stack trace to the caller
-            _log.exception("request_failed", route=self._route, request_id=request_id)
+            _log.exception("request_failed", route=self._route)
             broken = Refused(Code.INTERNAL, "Something went wrong on our side.")
             response = self._refused(broken, request_id, headers)
         self._count(response.status_code)
-        self._seconds.observe(time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        self._seconds.observe(seconds)
+        _log.debug("answered", route=self._route, status=response.status_code, seconds=seconds)
         await response(scope, receive, send)
 
     def _refused(self, refused: Refused, request_id: str, headers: dict[str, str]) -> Response:

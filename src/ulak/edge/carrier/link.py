@@ -27,7 +27,7 @@ from ulak.edge.carrier.outbox import Item, Outbox
 from ulak.edge.carrier.pace import Pace
 from ulak.edge.carrier.recorder import Recorder
 from ulak.edge.carrier.share import Share
-from ulak.flow import dispatch, pulse
+from ulak.flow import dispatch, pulse, traced
 from ulak.flow.accept import now
 from ulak.flow.pulse import What
 from ulak.rules import ids, outcome
@@ -78,7 +78,10 @@ class Link:
         self._stopping = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._took_something = False
+        self._in_window = 0
         self._label = str(carrier.id)
+        self._window = metrics.WINDOW.labels(self._label)
+        self._seconds = metrics.SUBMIT_SECONDS.labels(self._label)
         self._refs = carrier.refs
         self._network_from = parse_source(carrier.network_from)
         self._meanings = outcome.parse_meanings(carrier.statuses)
@@ -190,6 +193,7 @@ class Link:
                 with suppress(asyncio.CancelledError):
                     await task
             metrics.LINK_UP.labels(self._label).dec()
+            self._count_window(0)
         self._stands("lost", self._lost_why)
         await self._give_back()
 
@@ -263,7 +267,13 @@ class Link:
         if moved:
             self._feed.look()
         if client:
-            metrics.WINDOW.labels(self._label).set(client.outstanding)
+            self._count_window(client.outstanding)
+
+    def _count_window(self, n: int) -> None:
+        """Count how many submits wait for their answer; those of the carrier's other connections do too."""
+        if n != self._in_window:
+            self._window.inc(n - self._in_window)
+            self._in_window = n
 
     def _count_gone(self, item: Item, part: int, at_ms: int) -> None:
         """Count a part that goes out at this Unix millisecond, and its message when it is the first of it."""
@@ -314,14 +324,24 @@ class Link:
                 self._outbox.taken(item, part, self._refs.of_answer(answered_id), answered_id)
             else:
                 self._not_taken(item, part, answer.status)
+            if item.over and item.in_flight == 0:
+                self._trace(item, answer.status)
         self.pump()
+
+    def _trace(self, item: Item, status: int) -> None:
+        """What this carrier had to do with a message is over."""
+        started = next((at for at in item.sent_at if at), None)
+        if started:
+            traced.submitted(item.key, self.carrier.id, started, status=status, n_parts=len(item.parts))
 
     def _count_time(self, answers: list[Answer]) -> None:
         """Count how long the carrier took for these answers."""
         at, took = datetime.now(UTC), timedelta()
         for answer in answers:
             item, part = cast(tuple[Item, int], answer.token)
-            took += at - (item.sent_at[part] or at)
+            its = at - (item.sent_at[part] or at)
+            self._seconds.observe(its.total_seconds())
+            took += its
         pulse.count(What.ANSWER_MS, max(0, took // timedelta(milliseconds=1)), carrier_id=self.carrier.id)
 
     def _not_taken(self, item: Item, part: int, status: int) -> None:
@@ -343,11 +363,16 @@ class Link:
                 if self._client:
                     self._client.close()
             case outcome.Answer.REFUSE:
-                _log.info("refused", carrier=self.carrier.name, status=f"0x{status:02X}")
+                self._say("refused", item, status)
                 self._outbox.refused(item, status)
             case _:
-                _log.info("turned_away", carrier=self.carrier.name, status=f"0x{status:02X}")
+                self._say("turned_away", item, status)
                 self._outbox.turned_away(item, status)
+
+    def _say(self, event: str, item: Item, status: int) -> None:
+        """Log what the carrier answered to a message."""
+        its = item.run.sending_id, item.due.position
+        _log.info(event, carrier=self.carrier.name, status=f"0x{status:02X}", message=ids.message_id(*its))
 
     def _later(self, item: Item, part: int) -> None:
         """Try a part again after a pause that doubles each time."""

@@ -35,6 +35,8 @@ def serve(
     only: Annotated[str, typer.Option(help="Some of: api, carriers, courier.")] = "api,carriers,courier",
     listen_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     keeper_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+    name: Annotated[str, typer.Option(hidden=True)] = "",
+    place: Annotated[Path | None, typer.Option(hidden=True)] = None,
     json_: Json = False,
 ) -> None:
     """Serve the API, keep the links to the carriers, sweep up: until Ctrl-C or SIGTERM.
@@ -64,7 +66,8 @@ def serve(
         )
         print(line, flush=True)  # noqa: T201
 
-    attempt(lambda: uvloop.run(serve_roles(settings, roles, Inherited(listen_fd, keeper_fd), ready)))
+    inherited = Inherited(listen_fd, keeper_fd, name, place)
+    attempt(lambda: uvloop.run(serve_roles(settings, roles, inherited, ready)))
 
 
 def demo(
@@ -113,10 +116,10 @@ def audit(json_: Json = False) -> None:
 
 
 async def _audit(settings: Config) -> list[dict[str, Any]]:
-    from ulak.admin.audit import prove
+    from ulak.admin.audit import prove, told
 
     async with opened(settings) as db:
-        return [
+        proofs: list[dict[str, Any]] = [
             {
                 "proof": proof.title,
                 "lookedAt": proof.looked_at,
@@ -133,6 +136,8 @@ async def _audit(settings: Config) -> list[dict[str, Any]]:
             }
             async for proof in prove(db)
         ]
+        await told(db, clean=not any(proof["differences"] for proof in proofs))
+        return proofs
 
 
 def _print_proofs(proofs: list[dict[str, Any]]) -> None:

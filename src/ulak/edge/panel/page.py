@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from ulak.admin import entrance
-from ulak.base import metrics
+from ulak.base import logs, metrics
 from ulak.base.db import UNREACHABLE
 from ulak.edge.api.resource import outage, request_id_of
 from ulak.edge.panel import forms, security
@@ -82,6 +82,7 @@ class Place:
         started = time.perf_counter()
         request = Request(scope, receive)
         reader = Reader(self._rooms, request, self._door, request_id_of(request))
+        logs.REQUEST.set(reader.request_id)
         try:
             response = await self._answer(reader)
         except ClientDisconnect:
@@ -92,14 +93,16 @@ class Place:
             _log.warning("database_unreachable", route=self._route, error=type(error).__name__)
             response = reader.refused(outage(), SORRY)
         except Exception:  # noqa: BLE001 - the last resort: never a stack trace to the visitor
-            _log.exception("page_failed", route=self._route, request_id=reader.request_id)
+            _log.exception("page_failed", route=self._route)
             broken = Refused(Code.INTERNAL, N_("Something went wrong on our side."))
             response = reader.refused(broken, SORRY)
         for name, value in security.HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers["x-request-id"] = reader.request_id
         metrics.REQUESTS.labels(self._route, response.status_code).inc()
-        self._seconds.observe(time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        self._seconds.observe(seconds)
+        _log.debug("answered", route=self._route, status=response.status_code, seconds=seconds)
         await response(scope, receive, send)
 
     async def _answer(self, reader: Reader) -> Response:
