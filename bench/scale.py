@@ -30,6 +30,8 @@ from bench.history import History
 from tests.harness import Installation
 from ulak.base.db import Database
 from ulak.base.embedded import Embedded
+from ulak.flow import summarised
+from ulak.rules.stretches import EPOCH
 
 GROWN_FROM = 10_000
 SEED = 20260310
@@ -175,13 +177,19 @@ async def fill(
     task: TaskID,
     service_id: UUID | None = None,
 ) -> History:
-    """Write so long a history of a customer, past the server, while `progress` shows how far it is."""
+    """Write so long a history of a customer, past the server, while `progress` shows how far it is.
+
+    What the courier would have summed up along the way is summed up at the end.
+    """
     server = await Embedded.use(ulak.home / "data")
     db = await Database.open(server.dsn)
     try:
-        return await history.write(
+        past = await history.write(
             db, tenant_id, size, lambda part: progress.update(task, completed=part), service_id
         )
+        while await summarised.gather(db, datetime.now(UTC), since=EPOCH):
+            pass
+        return past
     finally:
         await db.close()
         await server.release()
