@@ -32,6 +32,7 @@ CALLS: Final = {
     "say_many": (0, 1),
     "ngettext_marked": (0, 1),
     "said": (0,),
+    "kept": (0,),
     "_refused": (0,),
     "Refused": (1,),
     "Fault": (1,),
