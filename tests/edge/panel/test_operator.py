@@ -748,6 +748,28 @@ async def test_a_number_leads_to_its_messages_and_those_to_their_history(db: Dat
     assert "sending -2.00" in text_of(await ayse.get(await user(db)))
 
 
+async def test_a_history_is_told_in_the_readers_language(db: Database, ayse: Browser) -> None:
+    await sent(db, ayse)
+    page = await ayse.get("/operator/search?q=0555 123 45 67")
+    [path] = re.findall(r"/operator/search/messages/[0-9a-f-]{36}", page.text)
+    ayse.http.cookies.set("ulak_language", "tr")
+
+    told = text_of(await ayse.get(path))
+
+    assert "alıcı 905551234567, fiyat 1,00, kaynak api, son geçerlilik" in told
+    assert "valid until" not in told
+
+
+async def test_an_amount_is_typed_as_the_reader_writes_it(db: Database, ayse: Browser) -> None:
+    at = f"{await user(db)}/credit"
+    await ayse.refused(at, way="topup", amount="12,5", note="with a comma")
+    ayse.http.cookies.set("ulak_language", "tr")
+
+    assert "12,50" in await ayse.done(at, way="topup", amount="12,5", note="with a comma")
+    assert "25,00" in await ayse.done(at, way="topup", amount="12.5", note="with a point")
+    await ayse.refused(at, way="topup", amount="1.234,5", note="with both")
+
+
 async def test_customers_are_found(db: Database, ayse: Browser) -> None:
     page = text_of(await ayse.get("/operator/search?q=MAIN"))
     assert ORG in page
@@ -759,7 +781,8 @@ async def test_the_audit_log_shows_who_did_what_from_where(db: Database, ayse: B
     await ayse.done(f"{await user(db)}/state", state="disabled")
 
     page = text_of(await ayse.get("/operator/audit?subject=mark&action=user.set-state"))
-    assert f"operator:ayse {ADDRESS} user.set-state mark Field Before After state active disabled" in page
+    assert f"operator:ayse {ADDRESS} let a user in or shut them out user.set-state mark" in page
+    assert "State state : active → became shut out" in page
     assert "user.set-state" not in text_of(await ayse.get("/operator/audit?actor=cli:tests"))
     assert "org.create" in text_of(await ayse.get("/operator/audit?action=org"))
     assert "No line fits." in text_of(await ayse.get("/operator/audit?text=nowhere"))
