@@ -79,6 +79,8 @@ def _said(field: str, value: Any, language: Language) -> str:
     """What a field held; its own words where it holds one of a few."""
     if isinstance(value, list) and value:
         return ", ".join(_said(field, one, language) for one in value)
+    if not value and field in deeds.EMPTY:
+        return language.say(deeds.EMPTY[field])
     its = deeds.VALUES.get(field, {})
     return language.say(its[value]) if isinstance(value, str) and value in its else _text(value, language)
 

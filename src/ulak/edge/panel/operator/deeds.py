@@ -126,3 +126,6 @@ VALUES: Final[Mapping[str, Mapping[str, str]]] = {
     "role": {"operator": N_("operator"), "viewer": N_("viewer")},
     "permissions": {permission.value: words for permission, words in PERMISSIONS.items()},
 }
+
+#: What it means that a field is empty, where it is more than nothing.
+EMPTY: Final[Mapping[str, str]] = {"allowed": N_("any")}
