@@ -1,6 +1,7 @@
 """Falling back: what a carrier will not take, or cannot, goes to the next one, once, and it is written down why."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,7 +9,8 @@ import pytest
 
 from tests.flow.conftest import USD, World
 from ulak.admin.audit import prove
-from ulak.admin.history import of_message
+from ulak.admin.history import Event, of_message
+from ulak.edge.panel.languages import language
 from ulak.flow import fallback, presence
 from ulak.flow.accept import now
 from ulak.rules import ids
@@ -51,13 +53,16 @@ class Lines:
 
     async def told(self, sending: UUID, position: int = 0) -> list[str]:
         """The events of a message, by their names."""
+        return [event.event for event in await self.events(sending, position)]
+
+    async def events(self, sending: UUID, position: int = 0) -> list[Event]:
+        """What happened to a message."""
         async with self.world.db.transaction() as tx:  # customers here are nobody by name
             await tx.execute(
                 "INSERT INTO users (id, username, email) SELECT owner_id, owner_id::text, '' FROM credits "
                 "ON CONFLICT DO NOTHING"
             )
-        found = await of_message(self.world.db, str(ids.message_id(sending, position)))
-        return [event.event for event in found.events]
+        return (await of_message(self.world.db, str(ids.message_id(sending, position)))).events
 
 
 @pytest.fixture
@@ -91,6 +96,36 @@ async def test_it_ends_when_all_have_turned_it_away(lines: Lines) -> None:
     assert await world.statuses(who, sending) == [Status.NOT_SENT] * 3
     assert await world.balance(who) == 100 * USD
     assert await world.count("batches") == 0
+
+
+async def test_its_history_says_so_in_english_as_in_the_readers_language(lines: Lines) -> None:
+    world = lines.world
+    who, service = await world.customer(), await lines.service()
+    sending = await world.send(who, service)
+    await world.turn_away(*await world.lease())
+    await world.turn_away(*await world.lease(carrier=lines.other), carrier=lines.other)
+
+    told = [event.detail for event in await lines.events(sending)]
+
+    assert re.fullmatch(
+        r"to 90\d{10}, for 1\.000000, by the api, valid until \d{4}-\d\d-\d\d \d\d:\d\dZ", told[0]
+    )
+    refused = "the carrier will not take it"
+    assert told[1:] == [
+        refused,
+        "from now on over other: it was refused",
+        refused,
+        "not_sent: refused",
+        "1.000000",
+    ]
+    turkish = language("tr", UTC)
+    assert [turkish.sentence(one) for one in told[1:]] == [
+        "operatör kabul etmiyor",
+        "bundan sonra other üzerinden: reddedildi",
+        "operatör kabul etmiyor",
+        "iletilemedi: reddedildi",
+        "1,00",
+    ]
 
 
 async def test_a_carrier_whose_lease_ran_out_does_not_get_what_it_turned_away_again(lines: Lines) -> None:

@@ -5,6 +5,7 @@ test gets a browser context of its own, and where it changes somebody, a person 
 """
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -17,6 +18,7 @@ from playwright.async_api import Browser
 
 from tests.harness import CarrierProcess, Installation, Organization, User
 from tests.harness.browser import CHROMIUM, Visit, chromium
+from tests.panel.counter import Counter
 
 HERE: Final = Path(__file__).parent
 PASSWORD: Final = "correct horse battery"
@@ -41,28 +43,35 @@ class Shop:
     carrier: CarrierProcess
     service: str
     cheap: str
+    counter: Counter
     early: User = field(init=False)
     """Somebody whose key was used before the first test."""
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def customer(self, credit: object = 1000) -> User:
-        """Somebody with a password and credit of their own."""
+        """Somebody with a password, a key, and credit of their own."""
         name = f"mark{next(self._numbers)}"
-        made = self.ulak.cli(
-            *("user", "create", name, "--email", f"{name}@example.com", "--password-stdin"),
-            stdin=f"{PASSWORD}\n",
-        )
-        key = self.ulak.key(name)
-        user = User(made["id"], name, made["email"], made["createdAt"], key["key"], key["id"])
+        email = f"{name}@example.com"
+        fields = {"username": name, "email": email, "way": "typed", "password": PASSWORD}
+        id_ = self.counter.made("/customers/users/new", **fields)
         if credit:
-            self.ulak.credit(credit, user=user)
-        return user
+            self.top_up(f"/customers/users/{id_}", credit)
+        with closing(Counter(self.ulak.url, "/panel", name, PASSWORD)) as theirs:
+            return User(id_, name, email, "", theirs.key(), "")
 
     def organization(self, user: User, *permissions: str, credit: object = 100) -> Organization:
-        """An organization of which they are a member."""
-        org = self.ulak.organization(f"Organization {next(self._numbers)}", user, permissions=permissions)
-        self.ulak.credit(credit, user=user, org=org)
-        return org
+        """An organization of which they are a member, who have all of its credit."""
+        name = f"Organization {next(self._numbers)}"
+        id_ = self.counter.made("/customers/organizations/new", name=name)
+        its = f"/customers/organizations/{id_}"
+        self.counter.post(f"{its}/members", username=user.username, permission=list(permissions))
+        self.top_up(its, credit)
+        self.counter.post(f"{its}/members/{user.id}/credit", way="out", amount=str(credit), note="")
+        return Organization(id_, name)
+
+    def top_up(self, path: str, credit: object) -> None:
+        """More credit for whoever stands there in the console."""
+        self.counter.post(f"{path}/credit", way="topup", amount=str(credit), note="For the tests")
 
     def send(self, client: httpx.Client, to: int = 1, text: str = "Merhaba", failing: int = 0) -> str:
         """A sending through the API; the last `failing` of its numbers are reported undelivered."""
@@ -86,10 +95,11 @@ def shop() -> Iterator[Shop]:
         operator = ("operator", "create")
         ulak.cli(*operator, "ayse", "--password-stdin", stdin=f"{PASSWORD}\n")
         ulak.cli(*operator, "viewer", "--role", "viewer", "--password-stdin", stdin=f"{PASSWORD}\n")
-        shop = Shop(ulak, carrier, plain, cheap)
-        shop.early = shop.customer()
-        shop.send(ulak.as_user(shop.early))
-        yield shop
+        with closing(Counter(ulak.url, "/operator", "ayse", PASSWORD)) as counter:
+            shop = Shop(ulak, carrier, plain, cheap, counter)
+            shop.early = shop.customer()
+            shop.send(ulak.as_user(shop.early))
+            yield shop
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -38,6 +38,33 @@ async def test_a_customers_pages_are_accessible(visit: Visit, shop: Shop) -> Non
         await assert_accessible(visit.page)
 
 
+async def test_the_consoles_pages_are_accessible(visit: Visit, shop: Shop) -> None:
+    user = shop.customer()
+    org = shop.organization(user, *PERMISSIONS)
+    client = shop.ulak.as_user(user)
+    sending = shop.send(client, to=3, failing=1, text="A long text, Sayın müşterimiz. " * 5)
+    await_completed(client, sending)
+    [first, *_] = client.get(f"/sms-sendings/{sending}").json()["data"]["items"]
+    rule = {"user": user.username, "org": "", "kind": "percent", "value": "-5", "from_volume": "100"}
+    shop.counter.post(f"/services/{shop.service}/prices", **rule, starts="", ends="")
+    shop.counter.post(f"/services/{shop.service}/headers", user=user.username, org="", header="MARK")
+    await visit.sign_in("ayse", PASSWORD, door="/operator")
+    await visit.go("/operator/carriers")
+    carrier = str(await visit.page.locator("tbody a").first.get_attribute("href")).removeprefix("/operator")
+    for path in (
+        *("", "/customers", f"/customers/users/{user.id}", "/customers/users/new"),
+        *("/customers/organizations", "/customers/organizations/new", f"/customers/organizations/{org.id}"),
+        f"/customers/organizations/{org.id}/members/{user.id}",
+        *("/services", "/services/new", f"/services/{shop.service}", f"/services/{shop.service}/prices"),
+        *(f"/services/{shop.service}/explain?user={user.username}", f"/services/{shop.service}/headers"),
+        *("/carriers", "/carriers/new", carrier, f"{carrier}/settings", f"{carrier}/headers"),
+        *(f"/search?q={first['to']}", f"/search?q={first['id']}", f"/search?q={user.username}"),
+        *(f"/search/messages/{first['id']}", f"/search/sendings/{sending}", "/audit", "/account", "/nowhere"),
+    ):
+        await visit.go(f"/operator{path}")
+        await assert_accessible(visit.page)
+
+
 async def test_what_follows_a_button_is_accessible(visit: Visit, shop: Shop) -> None:
     user = shop.customer()
     sending = shop.send(shop.ulak.as_user(user))

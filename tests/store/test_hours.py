@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.pace import few_fast
 from tests.store.test_listing import new
 from ulak.base.db import Database, write
 from ulak.flow import summarised
@@ -112,7 +113,7 @@ def starts_in(zone: str) -> list[datetime]:
     return [first + timedelta(days=n) for n in range(DAYS + 3)]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", few_fast(range(3), 1))
 async def test_sums_are_what_counting_finds(db: Database, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     dice = random.Random(seed)
     monkeypatch.setattr(hours, "OPEN_MAX", 3)  # so that some hours are left out
@@ -131,7 +132,7 @@ async def test_sums_are_what_counting_finds(db: Database, seed: int, monkeypatch
     assert await kept(db)
 
 
-@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("zone", few_fast(ZONES, 3))
 async def test_what_is_gathered_and_what_is_not_are_summed_alike(db: Database, zone: str) -> None:
     dice, tenant = random.Random(7), uuid4()
     sent = Sent(dice)

@@ -95,8 +95,8 @@ async def _to_number(db: Database, number: int, limit: int) -> list[Message]:
         found = await everyone.to_number(tx, number, limit)
         if not found:
             return []
-        usernames = {user.id: user.username for user in await users.all(tx)}
-        org_names = {org.id: org.name for org in await organizations.all(tx)}
+        usernames = await users.names(tx, {one.user_id for one in found})
+        org_names = await organizations.names(tx, {one.tenant_id for one in found})
         carrier_names = {carrier.id: carrier.name for carrier in await carriers.all(tx)}
     return [
         Message(
@@ -131,8 +131,8 @@ async def what_is(db: Database, written_id: str) -> Identified | None:
         message = await messages.detail(tx, Key(tenant_id, sending_id, position or 0))
         if message is None:
             return None
-        usernames = {user.id: user.username for user in await users.all(tx)}
-        org_names = {org.id: org.name for org in await organizations.all(tx)}
+        usernames = await users.names(tx, [message.user_id])
+        org_names = await organizations.names(tx, [tenant_id])
         return Identified(
             "sending" if position is None else "message",
             id_,

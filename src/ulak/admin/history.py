@@ -5,7 +5,7 @@ whatever else happened to it, receipts, its end, its refund. Put together from w
 changes nothing. What is older than the history is kept (ULAK_HISTORY_DAYS) is missing from it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -13,9 +13,10 @@ from typing import Final
 from uuid import UUID
 
 from ulak.base.db import Database, Tx
-from ulak.rules import ids, money
-from ulak.rules.refusal import Code, Refused, said
-from ulak.rules.status import FINAL
+from ulak.rules import ids, reasons
+from ulak.rules.money import Amount
+from ulak.rules.refusal import Code, Refused, Sentence, said
+from ulak.rules.status import FINAL, Status
 from ulak.store import (
     carriers,
     credits,
@@ -36,11 +37,19 @@ _ORDER: Final = (
     *("accepted", "submitted", "throttled", "retried", "answered", "refused", "unsure", "moved", "receipt"),
     *("ended", "refunded"),
 )
+#: Statuses as the contract calls them.
+_STATUSES: Final[Mapping[Status, Sentence]] = {
+    Status.PENDING: said("pending"),
+    Status.WAITING: said("waiting"),
+    Status.SENT: said("sent"),
+    Status.NOT_SENT: said("not_sent"),
+    Status.NO_SIGNAL: said("no_signal"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to the message; `detail` says it in words.
+    """Something that happened to the message; `detail` says it in words, as `said` makes them.
 
     `carrier` by name, `part` from 1, `carrier_id` the carrier's own id of the part; `status` what a carrier answered.
     """
@@ -82,9 +91,9 @@ async def of_message(db: Database, written_id: str) -> History:
         message = await messages.detail(tx, key)
         if message is None:
             raise _unknown(written_id)
-        usernames = {user.id: user.username for user in await users.all(tx)}
-        org_names = {org.id: org.name for org in await organizations.all(tx)}
-        service_names = {service.id: service.name for service in await services.all(tx)}
+        usernames = await users.names(tx, [message.user_id])
+        org_names = await organizations.names(tx, [key.tenant_id])
+        service_names = await services.names(tx, [message.service_id])
         return History(
             id_,
             key.sending_id,
@@ -112,12 +121,7 @@ async def _events(tx: Tx, key: Key, message: Detail) -> list[Event]:
     taken = await submits.of_message(tx, *key, message.created_at, until)
     happened = await incidents.of_message(tx, key)
     events = [
-        Event(
-            message.created_at,
-            "accepted",
-            f"to {message.recipient}, for {money.fixed(message.price)}, by the {message.source}, valid until "
-            f"{message.expires_at:%Y-%m-%d %H:%M}Z",
-        ),
+        Event(message.created_at, "accepted", _accepted(message)),
         *(event for one in taken for event in _answered(one, names[one.carrier_id])),
         *(_incident(one, names) for one in happened),
     ]
@@ -131,46 +135,72 @@ async def _events(tx: Tx, key: Key, message: Detail) -> list[Event]:
         events.append(Event(message.ended_at, "ended", _end(message, heard, happened)))
     if refund := await credits.refund_of(tx, *key):
         amount, at = refund
-        events.append(Event(at, "refunded", money.fixed(amount)))
+        events.append(Event(at, "refunded", said("{amount:fixed}", amount=Amount(amount))))
     return sorted(events, key=lambda event: (event.at, _ORDER.index(event.event), event.part or 0))
 
 
+def _accepted(message: Detail) -> Sentence:
+    return said(
+        "to {number}, for {price:fixed}, by the {source}, valid until {until:%Y-%m-%d %H:%MZ}",
+        number=message.recipient,
+        price=Amount(message.price),
+        source=message.source,
+        until=message.expires_at,
+    )
+
+
 def _answered(one: submits.Answered, carrier: str) -> Iterator[Event]:
-    written = one.answered_id or one.ref
-    yield Event(one.submitted_at, "submitted", "went out", carrier, one.part + 1, written)
-    yield Event(one.answered_at, "answered", "the carrier took it", carrier, one.part + 1, written, 0)
+    written, took = one.answered_id or one.ref, said("the carrier took it")
+    yield Event(one.submitted_at, "submitted", said("went out"), carrier, one.part + 1, written)
+    yield Event(one.answered_at, "answered", took, carrier, one.part + 1, written, 0)
 
 
 def _incident(one: Kept, names: dict[int, str]) -> Event:
-    times = "" if one.n == 1 else f" ({one.n} times)"
-    detail = {
-        "throttled": f"the carrier was full{times}; it went out again",
-        "retried": f"trouble at the carrier's{times}; it went out again",
-        "refused": "the carrier will not take it",
-        "unsure": "it may have gone out",
-        "moved": f"from now on over {names.get(one.moved_to or 0, 'another carrier')}",
-    }[one.kind]
-    why = f": {one.reason}" if one.reason else ""
-    return Event(one.at, one.kind, detail + why, names[one.carrier_id], status=one.status)
+    what = _happened(one, names)
+    if one.reason:
+        what = said("{what}: {why}", what=what, why=reasons.read(one.reason))
+    return Event(one.at, one.kind, what, names[one.carrier_id], status=one.status)
+
+
+def _happened(one: Kept, names: dict[int, str]) -> Sentence:
+    match one.kind:
+        case "throttled" if one.n == 1:
+            return said("the carrier was full; it went out again")
+        case "throttled":
+            return said("the carrier was full ({n} times); it went out again", n=one.n)
+        case "retried" if one.n == 1:
+            return said("trouble at the carrier's; it went out again")
+        case "retried":
+            return said("trouble at the carrier's ({n} times); it went out again", n=one.n)
+        case "refused":
+            return said("the carrier will not take it")
+        case "unsure":
+            return said("it may have gone out")
+        case "moved":
+            other = names.get(one.moved_to or 0, said("another carrier"))
+            return said("from now on over {carrier}", carrier=other)
 
 
 def _receipt(one: receipts.Kept, carrier: str, part: int) -> Event:
-    said = one.status.value if one.status else "still on its way"
-    late = ", too late" if one.result == "late" else ""
-    return Event(one.received_at, "receipt", f"{said}{late}: {one.raw}", carrier, part, one.ref)
+    status = _STATUSES[one.status] if one.status else said("still on its way")
+    told = said(
+        "{status}, too late: {raw}" if one.result == "late" else "{status}: {raw}", status=status, raw=one.raw
+    )
+    return Event(one.received_at, "receipt", told, carrier, part, one.ref)
 
 
 def _end(message: Detail, heard: list[Event], happened: list[Kept]) -> str:
     """How it ended, and why where no receipt says it."""
     last = [one.kind for one in happened if one.at == message.ended_at]
+    status = _STATUSES[message.status]
     if any(event.at == message.ended_at for event in heard):
-        why = ""
-    elif "refused" in last:
-        why = ": refused"
+        return status
+    if "refused" in last:
+        why = said("refused")
     elif "unsure" in last:
-        why = ": it may have gone out and must not go twice, or has been tried too often"
+        why = said("it may have gone out and must not go twice, or has been tried too often")
     elif message.ended_at and message.ended_at >= message.expires_at:
-        why = ": its validity passed"
+        why = said("its validity passed")
     else:
-        why = ""
-    return f"{message.status.value}{why}"
+        return status
+    return said("{what}: {why}", what=status, why=why)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from ulak.admin import lookup, passwords
 from ulak.admin.accounts import USERNAME
+from ulak.admin.terms import difference
 from ulak.base.db import Database
 from ulak.rules import ids
 from ulak.rules.actor import Actor
@@ -54,7 +55,11 @@ async def set_state(db: Database, actor: Actor, username: str, state: State) -> 
         if state == "disabled":
             await sessions.end_all(tx, operator.id)
         await audit_log.add(
-            tx, actor, "operator.set-state", operator.username, before=operator.state, after=state
+            tx,
+            actor,
+            "operator.set-state",
+            operator.username,
+            **difference({"state": operator.state}, {"state": state}),
         )
         return await lookup.operator(tx, username)
 

@@ -1,5 +1,6 @@
 """Services: what customers can send with. Owns the table `services`."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -85,6 +86,14 @@ ALL: Final = f"SELECT {_COLUMNS} FROM services ORDER BY created_at, id"
 async def all(tx: Tx) -> list[Service]:
     """Every service, active or not, oldest first."""
     return [_service(row) for row in await tx.fetch(ALL)]
+
+
+NAMES: Final = "SELECT id, name FROM services WHERE id = ANY($1::uuid[])"
+
+
+async def names(tx: Tx, services: Collection[UUID]) -> dict[UUID, str]:
+    """How these services are called."""
+    return {row["id"]: row["name"] for row in await tx.fetch(NAMES, list(services))}
 
 
 LOCK: Final = f"SELECT {_COLUMNS} FROM services WHERE id = $1 FOR UPDATE"

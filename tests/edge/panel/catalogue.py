@@ -10,6 +10,7 @@ within another call, and for the noise.
 import ast
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,7 @@ CALLS: Final = {
     "say_many": (0, 1),
     "ngettext_marked": (0, 1),
     "said": (0,),
+    "kept": (0,),
     "_refused": (0,),
     "Refused": (1,),
     "Fault": (1,),
@@ -49,9 +51,10 @@ OPTIONS: Final = {
 Text = str | tuple[str, str]
 
 
-def texts() -> set[Text]:
+@lru_cache
+def texts() -> frozenset[Text]:
     """All there is to translate."""
-    return set(_written())
+    return frozenset(_written())
 
 
 def _written() -> Iterator[Text]:

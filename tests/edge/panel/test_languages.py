@@ -328,6 +328,27 @@ def test_money_loses_nothing(micros: int) -> None:
         assert sign * (abs(int(whole)) * MICRO + int(decimals.ljust(6, "0"))) == micros
 
 
+@pytest.mark.parametrize(
+    ("rate", "en", "tr"),
+    [(0, "0", "0"), (24.3333, "24.3", "24,3"), (0.0333, "0.03", "0,03"), (1234.56, "1,234.6", "1.234,6")],
+)
+def test_rates_have_as_many_decimals_as_one_looks_at(rate: float, en: str, tr: str) -> None:
+    assert (EN.rate(rate), TR.rate(rate)) == (en, tr)
+
+
+@pytest.mark.parametrize(
+    ("typed", "en", "tr"),
+    [
+        ("12,5", "12,5", "12.5"),
+        ("-0,05", "-0,05", "-0.05"),
+        ("12.5", "12.5", "12.5"),
+        ("1.234,5", "1.234,5", "1.234,5"),
+    ],
+)
+def test_decimals_are_typed_as_they_are_written(typed: str, en: str, tr: str) -> None:
+    assert (EN.decimal(typed), TR.decimal(typed)) == (en, tr)
+
+
 AT: Final = datetime(2026, 8, 3, 21, 5, 7, tzinfo=UTC)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.admin import BY, ORG, SERVICE, USD, carrier, found, rows, value
 from tests.edge.panel.browsing import ADDRESS, Browser, browsing, reason, said, text_of
+from tests.pace import few_fast
 from ulak.admin import accounts, carriers, catalogue, credit, groups, operators, pricing
 from ulak.base.db import Database
 
@@ -133,7 +134,10 @@ async def test_addresses_that_lead_nowhere(db: Database, ayse: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["\0", "x" * 5000, "%", HOSTILE, "-1", "9" * 30, "1e9", "\ud800".encode("utf-8", "surrogatepass")]
+    "word",
+    few_fast(
+        ["\0", "x" * 5000, "%", HOSTILE, "-1", "9" * 30, "1e9", "\ud800".encode("utf-8", "surrogatepass")], 3
+    ),
 )
 async def test_any_question_gets_a_page(db: Database, ayse: Browser, word: str) -> None:
     at = await service(db)
@@ -206,17 +210,20 @@ async def test_a_user_is_made_with_a_typed_password_or_none(db: Database, ayse: 
 
 @pytest.mark.parametrize(
     "wrong",
-    [
-        {"username": ""},
-        {"username": HOSTILE},
-        {"username": "x" * 200},
-        {"username": "mark"},
-        {"email": "nobody"},
-        {"email": HOSTILE},
-        {"way": "typed", "password": "short"},
-        {"way": "other"},
-        {"way": ""},
-    ],
+    few_fast(
+        [
+            {"username": ""},
+            {"username": HOSTILE},
+            {"username": "x" * 200},
+            {"username": "mark"},
+            {"email": "nobody"},
+            {"email": HOSTILE},
+            {"way": "typed", "password": "short"},
+            {"way": "other"},
+            {"way": ""},
+        ],
+        6,
+    ),
 )
 async def test_a_user_that_cannot_be_keeps_what_was_typed(
     db: Database, ayse: Browser, wrong: dict[str, str]
@@ -298,7 +305,7 @@ WRONG_CREDIT: Final = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "why"), WRONG_CREDIT)
+@pytest.mark.parametrize(("wrong", "why"), few_fast(WRONG_CREDIT, 4))
 async def test_credit_that_cannot_be_moved(
     db: Database, ayse: Browser, wrong: dict[str, str], why: str
 ) -> None:
@@ -468,16 +475,19 @@ async def test_a_service_is_closed_and_opened(db: Database, ayse: Browser) -> No
 
 @pytest.mark.parametrize(
     "wrong",
-    [
-        *({"price": text} for text in ("", "-1", "abc", "9" * 40, "1,5")),
-        *({"route": text} for text in ("", "nowhere", "main@9999", HOSTILE, "\n".join(["main"] * 21))),
-        *({"validity_minutes": text} for text in ("", "0", "-1", "1.5", "9" * 20, "٣")),
-        {"fallback_seconds": "0"},
-        {"sender": "!"},
-        {"sender": "x" * 200},
-        {"billing": ""},
-        {"unsure": "both"},
-    ],
+    few_fast(
+        [
+            *({"price": text} for text in ("", "-1", "abc", "9" * 40, "1,5")),
+            *({"route": text} for text in ("", "nowhere", "main@9999", HOSTILE, "\n".join(["main"] * 21))),
+            *({"validity_minutes": text} for text in ("", "0", "-1", "1.5", "9" * 20, "٣")),
+            {"fallback_seconds": "0"},
+            {"sender": "!"},
+            {"sender": "x" * 200},
+            {"billing": ""},
+            {"unsure": "both"},
+        ],
+        6,
+    ),
 )
 async def test_settings_that_a_service_cannot_have(
     db: Database, ayse: Browser, wrong: dict[str, str]
@@ -541,17 +551,20 @@ async def test_a_rule_is_removed(db: Database, ayse: Browser) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [
-        *({"value": text} for text in ("", "x", "--1", "9" * 40, HOSTILE)),
-        {"kind": "fixed", "value": "-1"},
-        {"kind": "x"},
-        {"user": "nobody"},
-        {"org": HOSTILE},
-        {"user": "mark", "org": ORG},
-        *({"from_volume": text} for text in ("-1", "x", "9" * 15, "1.5")),
-        *({"starts": text} for text in ("tomorrow", "0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00")),
-        {"starts": "2026-01-02T00:00", "ends": "2026-01-01T00:00"},
-    ],
+    few_fast(
+        [
+            *({"value": text} for text in ("", "x", "--1", "9" * 40, HOSTILE)),
+            {"kind": "fixed", "value": "-1"},
+            {"kind": "x"},
+            {"user": "nobody"},
+            {"org": HOSTILE},
+            {"user": "mark", "org": ORG},
+            *({"from_volume": text} for text in ("-1", "x", "9" * 15, "1.5")),
+            *({"starts": text} for text in ("tomorrow", "0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00")),
+            {"starts": "2026-01-02T00:00", "ends": "2026-01-01T00:00"},
+        ],
+        6,
+    ),
 )
 async def test_a_rule_that_cannot_be(db: Database, ayse: Browser, wrong: dict[str, str]) -> None:
     before = await lines(db)
@@ -646,22 +659,28 @@ async def test_a_carrier_is_paused_and_resumed(db: Database, ayse: Browser) -> N
 
 @pytest.mark.parametrize(
     "wrong",
-    [
-        *({"host": text} for text in ("", " ")),
-        *({"port": text} for text in ("", "0", "65536", "x", "9" * 20)),
-        {"system_id": "x" * 16},
-        {"system_id": "ü"},
-        {"password": "x" * 9},
-        {"window_max": "0"},
-        {"throughput": "-1"},
-        {"connections": "33"},
-        {"reserve": "999"},
-        {"network_from": HOSTILE},
-        {"statuses": "0x45=maybe"},
-        {"tls_ca": "no certificate"},
-        {"tls_ca": "x" * 300_000},
-        *({name: "other"} for name in ("bind", "tls", "headers", "turkish", "concatenation", "message_ids")),
-    ],
+    few_fast(
+        [
+            *({"host": text} for text in ("", " ")),
+            *({"port": text} for text in ("", "0", "65536", "x", "9" * 20)),
+            {"system_id": "x" * 16},
+            {"system_id": "ü"},
+            {"password": "x" * 9},
+            {"window_max": "0"},
+            {"throughput": "-1"},
+            {"connections": "33"},
+            {"reserve": "999"},
+            {"network_from": HOSTILE},
+            {"statuses": "0x45=maybe"},
+            {"tls_ca": "no certificate"},
+            {"tls_ca": "x" * 300_000},
+            *(
+                {name: "other"}
+                for name in ("bind", "tls", "headers", "turkish", "concatenation", "message_ids")
+            ),
+        ],
+        6,
+    ),
 )
 async def test_settings_that_a_carrier_cannot_have(
     db: Database, ayse: Browser, wrong: dict[str, str]
@@ -748,6 +767,28 @@ async def test_a_number_leads_to_its_messages_and_those_to_their_history(db: Dat
     assert "sending -2.00" in text_of(await ayse.get(await user(db)))
 
 
+async def test_a_history_is_told_in_the_readers_language(db: Database, ayse: Browser) -> None:
+    await sent(db, ayse)
+    page = await ayse.get("/operator/search?q=0555 123 45 67")
+    [path] = re.findall(r"/operator/search/messages/[0-9a-f-]{36}", page.text)
+    ayse.http.cookies.set("ulak_language", "tr")
+
+    told = text_of(await ayse.get(path))
+
+    assert "alıcı 905551234567, fiyat 1,00, kaynak api, son geçerlilik" in told
+    assert "valid until" not in told
+
+
+async def test_an_amount_is_typed_as_the_reader_writes_it(db: Database, ayse: Browser) -> None:
+    at = f"{await user(db)}/credit"
+    await ayse.refused(at, way="topup", amount="12,5", note="with a comma")
+    ayse.http.cookies.set("ulak_language", "tr")
+
+    assert "12,50" in await ayse.done(at, way="topup", amount="12,5", note="with a comma")
+    assert "25,00" in await ayse.done(at, way="topup", amount="12.5", note="with a point")
+    await ayse.refused(at, way="topup", amount="1.234,5", note="with both")
+
+
 async def test_customers_are_found(db: Database, ayse: Browser) -> None:
     page = text_of(await ayse.get("/operator/search?q=MAIN"))
     assert ORG in page
@@ -759,7 +800,8 @@ async def test_the_audit_log_shows_who_did_what_from_where(db: Database, ayse: B
     await ayse.done(f"{await user(db)}/state", state="disabled")
 
     page = text_of(await ayse.get("/operator/audit?subject=mark&action=user.set-state"))
-    assert f"operator:ayse {ADDRESS} user.set-state mark Field Before After state active disabled" in page
+    assert f"operator:ayse {ADDRESS} let a user in or shut them out user.set-state mark" in page
+    assert "State state : active → became shut out" in page
     assert "user.set-state" not in text_of(await ayse.get("/operator/audit?actor=cli:tests"))
     assert "org.create" in text_of(await ayse.get("/operator/audit?action=org"))
     assert "No line fits." in text_of(await ayse.get("/operator/audit?text=nowhere"))

@@ -30,10 +30,9 @@ ENGLISH: Final = frozenset(
         """,
     )
 )
-#: Where codes stand between words: names of fields in the audit log, what carriers answer and how it is written.
+#: Where codes stand between words: examples of what can be typed, how what carriers answer is written.
 CODES: Final = {
-    "/operator/audit": ENGLISH,
-    "/operator/search/messages": ENGLISH,  # what incidents say is kept in English
+    "/operator/audit": {"operator", "credit"},
     "/operator/carriers": {"text", "next", "message"},
 }
 

@@ -76,6 +76,15 @@ class Language:
         """With separators between thousands."""
         return str(numbers.format_decimal(n, locale=self.locale))
 
+    def rate(self, per_second: float) -> str:
+        """How often a second: to a tenth, and to a hundredth where it is less than once."""
+        return str(numbers.format_decimal(per_second, "#,##0.#" if per_second >= 1 else "0.##", self.locale))
+
+    def decimal(self, typed: str) -> str:
+        """A number that somebody typed, with a point before its decimals: "12,5" where that is how it is written."""
+        comma = self.locale.number_symbols["latn"]["decimal"] == ","
+        return typed.replace(",", ".") if comma and "." not in typed else typed
+
     def percent(self, share: float) -> str:
         """A share of 1."""
         return str(
@@ -129,7 +138,7 @@ class Language:
 
 
 class _Values(Formatter):
-    """Fills a sentence's values in as a language writes them: sentences, amounts, and numbers with separators."""
+    """Fills a sentence's values in as a language writes them: sentences, amounts, times, numbers."""
 
     def __init__(self, its: Language) -> None:
         self._language = its
@@ -140,6 +149,8 @@ class _Values(Formatter):
             return self._language.sentence(value)
         if isinstance(value, Amount):
             return self._language.money(value)
+        if isinstance(value, datetime):
+            return self._language.moment(value)
         return self._language.number(value) if form == "," else str(super().format_field(value, form))
 
 

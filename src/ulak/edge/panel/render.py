@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ulak.edge.panel import browsers, charts
 from ulak.edge.panel.languages import NAMES, Language, language
-from ulak.rules import phone
+from ulak.rules import phone, reasons
 
 ROOT: Final = Path(str(resources.files("ulak.edge.panel")))
 
@@ -44,6 +44,7 @@ def environment(code: str, zone: tzinfo) -> Environment:
 def _filters(its: Language) -> dict[str, Any]:
     return {
         "number": its.number,
+        "rate": its.rate,
         "percent": its.percent,
         "money": its.money,
         "exact": its.exact,
@@ -53,6 +54,7 @@ def _filters(its: Language) -> dict[str, Any]:
         "day": its.day,
         "span": its.span,
         "sentence": its.sentence,
+        "reason": lambda text: its.sentence(reasons.read(text)),
         "phone": phone.shown,
         "query": query,
         "browser": browsers.named,

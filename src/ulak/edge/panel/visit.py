@@ -24,6 +24,7 @@ from ulak.edge.panel.navigation import MENU
 from ulak.edge.panel.render import environment
 from ulak.edge.problem import STATUS
 from ulak.edge.rooms import Rooms
+from ulak.rules import money
 from ulak.rules.actor import Actor
 from ulak.rules.permission import Permission
 from ulak.rules.refusal import Code, Refused
@@ -88,6 +89,14 @@ class Reader:
     def secure(self) -> bool:
         """Whether cookies go over encrypted connections only."""
         return self.rooms.config.secure_cookies == "on"
+
+    def amount(self, name: str) -> int:
+        """An amount in a field of the form, in micro-units."""
+        return money.parse_amount(self.language.decimal(self.form[name]))
+
+    def signed(self, name: str) -> int:
+        """The same, which may be below zero."""
+        return money.parse_signed(self.language.decimal(self.form[name]))
 
     def known(self) -> Mapping[str, Any]:
         """What every template knows."""

@@ -8,7 +8,6 @@ from ulak.admin import credit, groups
 from ulak.edge.panel.languages import N_
 from ulak.edge.panel.page import Page
 from ulak.edge.panel.visit import Customer, no_such_page
-from ulak.rules import money
 from ulak.rules.permission import DEFAULT, Permission
 from ulak.rules.refusal import Code, Refused
 from ulak.store import credits
@@ -83,7 +82,7 @@ async def hand_out(visit: Customer) -> Response:
     form = visit.form
     move = credit.take_back if form["intent"] == "back" else credit.transfer
     try:
-        amount = money.parse_amount(form["amount"].replace(",", "."))
+        amount = visit.amount("amount")
         await move(
             visit.rooms.db, visit.actor, amount, str(member.organization.id), username, form.given("note")
         )

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from ulak.admin import trail
 from ulak.edge.panel.languages import N_, Language
+from ulak.edge.panel.operator import deeds
 from ulak.edge.panel.operator.typed import asked, place
 from ulak.edge.panel.page import Page
 from ulak.edge.panel.visit import Operator
@@ -44,27 +45,44 @@ async def audit_page(visit: Operator) -> Response:
         limit=LIMIT,
     )
     lines = [_shown(line, visit.language) for line in page.lines]
-    return visit.page("operator/audit.html", asked=its, lines=lines, next_before=page.next_before)
+    return visit.page(
+        "operator/audit.html",
+        asked=its,
+        lines=lines,
+        next_before=page.next_before,
+        actions=deeds.ACTIONS,
+        fields=deeds.FIELDS,
+    )
 
 
 def _shown(line: Line, language: Language) -> Shown:
     before, after = (line.detail.get(which) for which in ("before", "after"))
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):  # as older lines have it
-        return Shown(line, [], [(name, _text(value, language)) for name, value in line.detail.items()])
+        return Shown(line, [], [(name, _said(name, value, language)) for name, value in line.detail.items()])
     changes = [
         Change(
             field,
-            _text(before[field], language) if field in before else None,
-            _text(after[field], language) if field in after else None,
+            _said(field, before[field], language) if field in before else None,
+            _said(field, after[field], language) if field in after else None,
         )
         for field in {**before, **after}
     ]
     others = [
-        (name, _text(value, language))
+        (name, _said(name, value, language))
         for name, value in line.detail.items()
         if name not in ("before", "after") and value not in (None, "")
     ]
     return Shown(line, changes, others)
+
+
+def _said(field: str, value: Any, language: Language) -> str:
+    """What a field held; its own words where it holds one of a few."""
+    if isinstance(value, list) and value:
+        return ", ".join(_said(field, one, language) for one in value)
+    if not value and field in deeds.EMPTY:
+        return language.say(deeds.EMPTY[field])
+    its = deeds.VALUES.get(field, {})
+    return language.say(its[value]) if isinstance(value, str) and value in its else _text(value, language)
 
 
 def _text(value: Any, language: Language) -> str:

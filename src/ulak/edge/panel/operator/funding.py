@@ -9,7 +9,6 @@ from ulak.admin.statement import Wanted
 from ulak.edge.panel.languages import N_
 from ulak.edge.panel.operator.typed import asked, chosen, place
 from ulak.edge.panel.visit import Operator
-from ulak.rules import money
 from ulak.rules.refusal import Code, Refused
 
 LINES: Final = 20
@@ -30,7 +29,7 @@ async def move(visit: Operator, username: str | None, org: str | None) -> str:
     """Do what the form says with a credit; returns what was done, as a sentence."""
     form = visit.form
     way = chosen(_WAYS, form["way"])
-    amount, note = money.parse_amount(form["amount"]), noted(visit)
+    amount, note = visit.amount("amount"), noted(visit)
     held = await way(visit.rooms.db, visit.actor, amount, username, org, note)
     return visit.language.say(
         N_("Done. The credit holds %(held)s now."),

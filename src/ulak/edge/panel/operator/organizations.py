@@ -14,7 +14,6 @@ from ulak.edge.panel.operator import funding
 from ulak.edge.panel.operator.typed import chosen
 from ulak.edge.panel.page import Page
 from ulak.edge.panel.visit import Operator, no_such_page, uuid_of
-from ulak.rules import money
 from ulak.rules.permission import DEFAULT, Permission
 from ulak.rules.refusal import Refused
 from ulak.store.organizations import State
@@ -95,7 +94,7 @@ async def hand(visit: Operator) -> Response:
     one = await _member(visit, its)
     form = visit.form
     try:
-        way, amount = chosen(_HANDS, form["way"]), money.parse_amount(form["amount"])
+        way, amount = chosen(_HANDS, form["way"]), visit.amount("amount")
         names = its.organization.name, one.user.username
         held, pool = await way(visit.rooms.db, visit.actor, amount, *names, form.given("note"))
     except Refused as refused:

@@ -13,7 +13,6 @@ from ulak.edge.panel.operator.services import found
 from ulak.edge.panel.operator.typed import asked, chosen, instant, span, whole_or_none
 from ulak.edge.panel.page import Page
 from ulak.edge.panel.visit import Operator, uuid_of
-from ulak.rules import money
 from ulak.rules.refusal import Refused
 from ulak.store.prices import Kind
 
@@ -43,7 +42,7 @@ async def add_rule(visit: Operator) -> Response:
             username=form.given("user"),
             org=form.given("org"),
             kind=chosen(_KINDS, form["kind"]),
-            value=money.parse_signed(form["value"]),
+            value=visit.signed("value"),
             from_volume=whole_or_none(form, "from_volume", N_("From how many messages a month")),
             starts=instant(form, "starts", N_("Starts"), visit.zone),
             ends=instant(form, "ends", N_("Ends"), visit.zone),

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from ulak.admin import catalogue
 from ulak.admin.catalogue import Offer
-from ulak.edge.panel.forms import Form, Values
+from ulak.edge.panel.forms import Values
 from ulak.edge.panel.languages import N_, Language
 from ulak.edge.panel.operator.typed import chosen, whole
 from ulak.edge.panel.page import Page
@@ -54,7 +54,7 @@ async def create_service(visit: Operator) -> Response:
             form["name"],
             installation_currency=currency,
             currency=currency,
-            **_typed(form),
+            **_typed(visit),
         )
     except Refused as refused:
         return visit.refused(refused, "operator/new-service.html", **_choices(), values=form.values)
@@ -72,7 +72,7 @@ async def set_service(visit: Operator) -> Response:
     """`POST /services/{id}`: all its settings."""
     offer = await found(visit)
     try:
-        await catalogue.set_service(visit.rooms.db, visit.actor, offer.service.name, **_typed(visit.form))
+        await catalogue.set_service(visit.rooms.db, visit.actor, offer.service.name, **_typed(visit))
     except Refused as refused:
         return visit.refused(refused, "operator/service.html", **_state(visit, offer, visit.form.values))
     said = visit.language.say(N_("%(name)s is changed."), name=offer.service.name)
@@ -116,14 +116,15 @@ def _hop(language: Language, hop: route.Written, *, shares: bool) -> str:
     )
 
 
-def _typed(form: Form) -> dict[str, Any]:
+def _typed(visit: Operator) -> dict[str, Any]:
     """The settings of a form, as `catalogue` takes them."""
+    form = visit.form
     lines = [line.strip() for line in form["route"].splitlines() if line.strip()]
     if not lines:
         raise Refused(Code.INVALID_VALUE, N_("A service goes over at least one carrier."))
     return {
         "route": lines,
-        "price": money.parse_amount(form["price"]),
+        "price": visit.amount("price"),
         "billing": chosen(_BILLINGS, form["billing"]),
         "refund_on": frozenset(end for end in REFUNDABLE if form[f"refund_{end}"]),
         "unsure": chosen(_UNSURE, form["unsure"]),
