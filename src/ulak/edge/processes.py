@@ -19,10 +19,12 @@ from typing import Any, Final
 
 import structlog
 
+from ulak.admin.vault import unlock
 from ulak.base.config import Config
 from ulak.base.db import UNREACHABLE, Database
 from ulak.base.embedded import Embedded
 from ulak.base.migrate import migrate
+from ulak.edge import limits
 from ulak.flow import pulse
 from ulak.rules.refusal import Code, Refused
 
@@ -36,10 +38,20 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """What a child has from its keeper: the listening socket and the pipe that ends with the keeper."""
+    """What a child has from its keeper: the listening socket, the pipe that ends with the keeper, and the memory in
+    which the limits of all are counted."""
 
     listen_fd: int | None = None
     keeper_fd: int | None = None
+    limits_fd: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a process that answers HTTP holds together with others."""
+
+    listener: socket.socket | None
+    limits_fd: int = -1
 
 
 async def serve(
@@ -50,15 +62,16 @@ async def serve(
     if inherited.keeper_fd is not None:
         _follow(inherited.keeper_fd, stop, at_once="api" in roles)
         assert config.database_url
-        return await _run(config, config.database_url, roles, _inherited_socket(inherited), stop)
+        return await _run(config, config.database_url, roles, _inherited(inherited), stop)
     async with database_server(config, stop) as dsn:
         await migrate(dsn)
+        await _unlocked(config, dsn)
         listener = await _listen(config.host, config.port) if "api" in roles else None
         groups = _groups(config, roles)
         telling = asyncio.create_task(_tell_when_ready(listener, ready))
         try:
             if len(groups) == 1:
-                await _run(config, dsn, groups[0], listener, stop)
+                await _run(config, dsn, groups[0], _Held(listener), stop)
             else:
                 await _keep(config, dsn, groups, listener, stop)
         finally:
@@ -103,6 +116,15 @@ async def database_server(config: Config, stop: asyncio.Event | None = None) -> 
         await embedded.release()
 
 
+async def _unlocked(config: Config, dsn: str) -> None:
+    """End here, with a sentence, where the database and our secret do not belong together."""
+    db = await Database.open(dsn, connections_max=1)
+    try:
+        await unlock(db, config)
+    finally:
+        await db.close()
+
+
 async def _watch(embedded: Embedded) -> None:
     """Start the embedded server again whenever it has died."""
     while True:
@@ -125,6 +147,7 @@ async def _database(config: Config, dsn: str) -> AsyncIterator[Database]:
             _log.warning("database_unreachable", error=type(error).__name__)
             await asyncio.sleep(WATCH_SECONDS)
     try:
+        await _unlock_patiently(db, config)
         yield db
     finally:
         with suppress(TimeoutError, *UNREACHABLE):
@@ -132,15 +155,22 @@ async def _database(config: Config, dsn: str) -> AsyncIterator[Database]:
                 await db.close()
 
 
+async def _unlock_patiently(db: Database, config: Config) -> None:
+    while True:
+        try:
+            return await unlock(db, config)
+        except UNREACHABLE as error:
+            _log.warning("database_unreachable", error=type(error).__name__)
+            await asyncio.sleep(WATCH_SECONDS)
+
+
 # roles in this process
 
 
-async def _run(
-    config: Config, dsn: str, roles: Sequence[str], listener: socket.socket | None, stop: asyncio.Event
-) -> None:
+async def _run(config: Config, dsn: str, roles: Sequence[str], held: _Held, stop: asyncio.Event) -> None:
     """Run roles right here until `stop`; an error in one ends them all."""
     async with _database(config, dsn) as db:
-        tasks = [asyncio.create_task(_ROLES[role](config, db, listener, stop), name=role) for role in roles]
+        tasks = [asyncio.create_task(_ROLES[role](config, db, held, stop), name=role) for role in roles]
         tasks.append(asyncio.create_task(pulse.keep_telling(db), name="pulse"))
         stopped = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -152,16 +182,16 @@ async def _run(
             task.result()
 
 
-Role = Callable[[Config, Database, socket.socket | None, asyncio.Event], Coroutine[Any, Any, None]]
+Role = Callable[[Config, Database, _Held, asyncio.Event], Coroutine[Any, Any, None]]
 
 # A process loads only what its roles need: memory is per process.
 
 
-async def _api(config: Config, db: Database, listener: socket.socket | None, stop: asyncio.Event) -> None:
+async def _api(config: Config, db: Database, held: _Held, stop: asyncio.Event) -> None:
     from ulak.edge.server import serve_http
 
-    assert listener
-    await serve_http(config, db, listener, stop)
+    assert held.listener
+    await serve_http(config, db, held.listener, stop, held.limits_fd)
 
 
 async def _carriers(config: Config, db: Database, *_: object) -> None:
@@ -192,26 +222,27 @@ async def _keep(
 ) -> None:
     """Keep a process running for each group until `stop`, then see them out."""
     ours, theirs = os.pipe()  # nobody writes to it: it ends when we do
+    held = _Held(listener, limits.shared())
     try:
         async with asyncio.TaskGroup() as group:
             for roles in groups:
-                group.create_task(_keep_one(config, dsn, roles, listener, ours, stop))
+                group.create_task(_keep_one(config, dsn, roles, held, ours, stop))
     finally:
-        os.close(ours)
-        os.close(theirs)
+        for descriptor in (ours, theirs, held.limits_fd):
+            os.close(descriptor)
 
 
 async def _keep_one(
     config: Config,
     dsn: str,
     roles: Sequence[str],
-    listener: socket.socket | None,
+    held: _Held,
     pipe: int,
     stop: asyncio.Event,
 ) -> None:
     pause = 0.1
     while not stop.is_set():
-        child = await _start(config, dsn, roles, listener, pipe)
+        child = await _start(config, dsn, roles, held, pipe)
         started = time.monotonic()
         ended, stopped = asyncio.create_task(child.wait()), asyncio.create_task(stop.wait())
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -229,13 +260,14 @@ async def _keep_one(
 
 
 async def _start(
-    config: Config, dsn: str, roles: Sequence[str], listener: socket.socket | None, pipe: int
+    config: Config, dsn: str, roles: Sequence[str], held: _Held, pipe: int
 ) -> asyncio.subprocess.Process:
     arguments = ["--only", ",".join(roles), "--keeper-fd", str(pipe)]
     handed = [pipe]
-    if "api" in roles and listener:
-        arguments += ["--listen-fd", str(listener.fileno())]
-        handed.append(listener.fileno())
+    if "api" in roles and held.listener:
+        its = {"--listen-fd": held.listener.fileno(), "--limits-fd": held.limits_fd}
+        arguments += [word for name, descriptor in its.items() for word in (name, str(descriptor))]
+        handed += its.values()
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -281,8 +313,9 @@ def _follow(keeper_fd: int, stop: asyncio.Event, *, at_once: bool) -> None:
 # the socket
 
 
-def _inherited_socket(inherited: Inherited) -> socket.socket | None:
-    return socket.socket(fileno=inherited.listen_fd) if inherited.listen_fd is not None else None
+def _inherited(its: Inherited) -> _Held:
+    listener = socket.socket(fileno=its.listen_fd) if its.listen_fd is not None else None
+    return _Held(listener, -1 if its.limits_fd is None else its.limits_fd)
 
 
 async def _listen(host: str, port: int) -> socket.socket:

@@ -24,9 +24,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve_http(config: Config, db: Database, listener: socket.socket, stop: asyncio.Event) -> None:
+async def serve_http(
+    config: Config, db: Database, listener: socket.socket, stop: asyncio.Event, limits_fd: int = -1
+) -> None:
     """Answer requests until `stop`, then those that are being answered."""
-    rooms = Rooms(config, db)
+    rooms = Rooms(config, db, limits_fd)
     server = _Server(
         uvicorn.Config(
             Site(rooms),

@@ -35,6 +35,7 @@ def serve(
     only: Annotated[str, typer.Option(help="Some of: api, carriers, courier.")] = "api,carriers,courier",
     listen_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     keeper_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+    limits_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     json_: Json = False,
 ) -> None:
     """Serve the API, keep the links to the carriers, sweep up: until Ctrl-C or SIGTERM.
@@ -64,7 +65,8 @@ def serve(
         )
         print(line, flush=True)  # noqa: T201
 
-    attempt(lambda: uvloop.run(serve_roles(settings, roles, Inherited(listen_fd, keeper_fd), ready)))
+    inherited = Inherited(listen_fd, keeper_fd, limits_fd)
+    attempt(lambda: uvloop.run(serve_roles(settings, roles, inherited, ready)))
 
 
 def demo(
