@@ -6,10 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format bench bench-scale bench-growth bench-profile bench-plots lock clean
+.PHONY: help setup demo test check format messages bench bench-scale bench-panel bench-growth bench-profile bench-plots \
+	screenshots lock clean
 
 help: ## list these targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install everything into .venv
 
@@ -27,6 +28,7 @@ demo: $(READY) ## send real messages through a simulated carrier, and look at th
 
 test: $(READY) ## the whole test suite
 	@command -v tshark >/dev/null || echo "tshark is missing: its tests are skipped (apt-get install tshark)"
+	@command -v chromium >/dev/null || echo "chromium is missing: the panel's tests in a browser are skipped (apt-get install chromium)"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 check: $(READY) ## format, lint, types, layers and the fast tests; under a minute
@@ -39,11 +41,17 @@ format: $(READY) ## write the code the way `make check` wants it
 	@$(BIN)/ruff format -q .
 	@$(BIN)/ruff check -q --fix .
 
+messages: $(READY) ## bring the panel's translations up to date, and list what is missing
+	@$(BIN)/python -m tests.edge.panel.catalogue
+
 bench: $(READY) ## measure this machine: accepted and delivered a second, CPU, memory
 	@exec $(BIN)/python -m bench $(ARGS)
 
 bench-scale: $(READY) ## measure lists of ten million sendings (ARGS="--rows N --grow")
 	@exec $(BIN)/python -m bench.scale $(ARGS)
+
+bench-panel: $(READY) ## measure the panel's pages over a million sendings (ARGS="--rows N")
+	@exec $(BIN)/python -m bench.panel $(ARGS)
 
 bench-growth: $(READY) ## measure 1 to 4 processes, 1 to 1,000 tenants (ARGS="--only tenants")
 	@exec $(BIN)/python -m bench.growth $(ARGS)
@@ -53,6 +61,9 @@ bench-profile: $(READY) ## where a message's microseconds go (ARGS="singles", "a
 
 bench-plots: $(READY) ## draw docs/performance/*.svg from the newest figures in bench-results
 	@exec $(BIN)/python -m bench.plots $(ARGS)
+
+screenshots: $(READY) ## take docs/screenshots/*.png anew, from the demo (needs chromium)
+	@$(BIN)/python docs/screenshots/make.py
 
 lock: ## write requirements/*.lock anew from pyproject.toml (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml --group dev -o requirements/dev.lock

@@ -126,7 +126,13 @@ class History(NamedTuple):
     longest: UUID
 
 
-async def write(db: Database, tenant_id: UUID, sendings: int, done: Callable[[float], None]) -> History:
+async def write(
+    db: Database,
+    tenant_id: UUID,
+    sendings: int,
+    done: Callable[[float], None],
+    service_id: UUID | None = None,
+) -> History:
     """Write a history that ends now; `done` is told what part of the work is done."""
     ends = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
     starts, rush = ends - timedelta(days=DAYS), ends - timedelta(days=DAYS / 3)
@@ -139,7 +145,7 @@ async def write(db: Database, tenant_id: UUID, sendings: int, done: Callable[[fl
             _ROWS,
             *(
                 tenant_id,
-                tenant_id,
+                service_id or tenant_id,
                 first,
                 end,
                 sendings,

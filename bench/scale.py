@@ -156,7 +156,7 @@ def run(rows: int, *, grow: bool, requests: int, console: Console) -> list[Figur
         for size in sizes(rows, grow=grow):
             user = ulak.user(f"history{size}")
             task = progress.add_task(f"{size:,} sendings: writing", total=1.0)
-            past = asyncio.run(_fill(ulak, UUID(user.id), size, progress, task))
+            past = asyncio.run(fill(ulak, UUID(user.id), size, progress, task))
             asked = kinds(past)
             task = progress.add_task(f"{size:,} sendings: asking", total=len(asked))
             client = ulak.as_user(user)
@@ -167,11 +167,21 @@ def run(rows: int, *, grow: bool, requests: int, console: Console) -> list[Figur
     return figures
 
 
-async def _fill(ulak: Installation, tenant_id: UUID, size: int, progress: Progress, task: TaskID) -> History:
+async def fill(
+    ulak: Installation,
+    tenant_id: UUID,
+    size: int,
+    progress: Progress,
+    task: TaskID,
+    service_id: UUID | None = None,
+) -> History:
+    """Write so long a history of a customer, past the server, while `progress` shows how far it is."""
     server = await Embedded.use(ulak.home / "data")
     db = await Database.open(server.dsn)
     try:
-        return await history.write(db, tenant_id, size, lambda part: progress.update(task, completed=part))
+        return await history.write(
+            db, tenant_id, size, lambda part: progress.update(task, completed=part), service_id
+        )
     finally:
         await db.close()
         await server.release()

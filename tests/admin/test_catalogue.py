@@ -1,6 +1,7 @@
 """What is for sale: each setting within its limits, changed one by one, and nobody's change lost."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest

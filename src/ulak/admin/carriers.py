@@ -167,7 +167,7 @@ def _standing(carrier: carriers.Carrier, its: list[links.Link]) -> Standing:
     if carrier.state == "paused":
         return Standing(carrier, "paused", None, None, len(bound), len(its))
     if not its:
-        reason = "no process keeps its connections: is `ulak serve` running?"
+        reason = said("no process keeps its connections: is `ulak serve` running?")
         return Standing(carrier, "unattended", reason, None, 0, 0)
     worst = min((link for link in its if link.state != "bound"), key=lambda link: link.since, default=None)
     if worst is None:

@@ -179,7 +179,7 @@ def _one_text(text: str, table: Table) -> str:
     its = template.parse(text).on(()).fill(()) if is_personal(table) else clean(text)
     if wrong := fault(its):
         faults = (Fault("message", wrong),)
-        raise Refused(Code.VALIDATION_FAILED, f"The text {wrong}.", faults=faults)
+        raise Refused(Code.VALIDATION_FAILED, said("The text {wrong}.", wrong=wrong), faults=faults)
     return its
 
 

@@ -19,7 +19,7 @@ from ulak.base.db import Database, Tx
 from ulak.flow.accept import now
 from ulak.rules import ids
 from ulak.rules.actor import Actor, Door
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.rules.stranger import printable
 from ulak.store import audit_log, operators, sessions, users
 from ulak.store.operators import Operator
@@ -41,9 +41,9 @@ ADDRESS_LENGTH_MAX: Final = 64
 FAILED_NAME_LENGTH_MAX: Final = 64
 ROWS_MAX: Final = 10_000
 
-WRONG: Final = "The name or the password is wrong."
+WRONG: Final = said("The name or the password is wrong.")
 WRONG_CODE: Final = second_factor.WRONG
-TOO_LATE: Final = "That took too long. Sign in again."
+TOO_LATE: Final = said("That took too long. Sign in again.")
 
 Account = User | Operator
 

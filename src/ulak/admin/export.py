@@ -20,7 +20,7 @@ from uuid import UUID
 from ulak.admin import lookup
 from ulak.base.db import Database
 from ulak.rules import ids
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.rules.status import Status
 from ulak.rules.stretches import between
 from ulak.rules.text import clean, fold
@@ -183,5 +183,9 @@ def _sending_id(whose: str, written: str) -> UUID:
 def _no_sending(whose: str, written: str) -> Refused:
     return Refused(
         Code.NOT_KNOWN,
-        f"{whose} has no sending {written!r}; their ids stand in the list of sendings and in every export.",
+        said(
+            "{whose} has no sending {written!r}; their ids stand in the list of sendings and in every export.",
+            whose=whose,
+            written=written,
+        ),
     )

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from ulak.base.db import Database, Tx
 from ulak.rules import ids, money
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.rules.status import FINAL
 from ulak.store import (
     carriers,
@@ -98,7 +98,11 @@ async def of_message(db: Database, written_id: str) -> History:
 
 def _unknown(written_id: str) -> Refused:
     return Refused(
-        Code.NOT_KNOWN, f"There is no message {written_id}; ids stand in the list of a sending's messages."
+        Code.NOT_KNOWN,
+        said(
+            "There is no message {message_id}; ids stand in the list of a sending's messages.",
+            message_id=written_id,
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from ulak.admin.accounts import USERNAME
 from ulak.base.db import Database
 from ulak.rules import ids
 from ulak.rules.actor import Actor
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.store import audit_log, operators, sessions
 from ulak.store.operators import Operator, Role, State
 
@@ -33,7 +33,9 @@ async def create(
     async with db.transaction() as tx:
         operator = await operators.add(tx, ids.new_id(), username, password_hash, role)
         if operator is None:
-            raise Refused(Code.ALREADY_EXISTS, f"There is an operator {username!r} already.")
+            raise Refused(
+                Code.ALREADY_EXISTS, said("There is an operator {username!r} already.", username=username)
+            )
         await audit_log.add(tx, actor, "operator.create", operator.username, role=role)
     return NewOperator(operator, made)
 

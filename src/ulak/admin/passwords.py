@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Final, TypeVar
 
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 
 LENGTH_MIN: Final = 8
 LENGTH_MAX: Final = 256
@@ -29,7 +29,10 @@ T = TypeVar("T")
 def check(password: str) -> None:
     """Refuse what may not be a new password."""
     if not LENGTH_MIN <= len(password) <= LENGTH_MAX:
-        raise Refused(Code.INVALID_VALUE, f"A password has {LENGTH_MIN} to {LENGTH_MAX} characters.")
+        raise Refused(
+            Code.INVALID_VALUE,
+            said("A password has {least} to {most} characters.", least=LENGTH_MIN, most=LENGTH_MAX),
+        )
     if not _is_text(password):
         raise Refused(Code.INVALID_VALUE, "That password holds what is no character.")
 

@@ -19,7 +19,7 @@ from ulak.base.db import Database, Tx
 from ulak.base.secrets import Secrets
 from ulak.flow.accept import now
 from ulak.rules.actor import Actor, Door
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.rules.stranger import printable
 from ulak.store import audit_log, second_factors
 
@@ -27,7 +27,7 @@ SECRET_BYTES: Final = 20
 DIGITS: Final = 6
 STEPS: Final = (0, -1, 1)
 LABEL_LENGTH_MAX: Final = 255
-WRONG: Final = "That code does not fit. Each is good once, for half a minute; take the next one."
+WRONG: Final = said("That code does not fit. Each is good once, for half a minute; take the next one.")
 
 _log = structlog.get_logger(__name__)
 

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from ulak.admin import lookup
 from ulak.base.db import Database, Tx
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.store import closings, credits, statements
 from ulak.store.statements import ID_MAX, KINDS, Entry, Kind, Known, Which
 
@@ -173,6 +173,7 @@ def kinds_of(written: Iterable[str]) -> frozenset[Kind] | None:
     named = set(written)
     if unknown := sorted(named - set(KINDS)):
         raise Refused(
-            Code.INVALID_VALUE, f"{unknown[0]!r} is no kind of entry; there are {', '.join(KINDS)}."
+            Code.INVALID_VALUE,
+            said("{kind!r} is no kind of entry; there are {known}.", kind=unknown[0], known=", ".join(KINDS)),
         )
     return frozenset(kind for kind in KINDS if kind in named) or None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeVar
 
-from ulak.rules.refusal import Code, Fault, Refused
+from ulak.rules.refusal import Code, Fault, Refused, said
 from ulak.rules.status import Status
 from ulak.rules.text import clean, fold
 from ulak.store.listing import Filter
@@ -48,7 +48,7 @@ class _Reader:
         try:
             return parse(raw)
         except _Unfit as unfit:
-            self._faults.append(Fault(name, str(unfit)))
+            self._faults.append(Fault(name, unfit.args[0]))
             return default
 
     def page(self) -> Page:
@@ -60,7 +60,9 @@ class _Reader:
         if self._faults:
             names = ", ".join(fault.field for fault in self._faults)
             raise Refused(
-                Code.VALIDATION_FAILED, f"The query does not fit: {names}.", faults=tuple(self._faults)
+                Code.VALIDATION_FAILED,
+                said("The query does not fit: {names}.", names=names),
+                faults=tuple(self._faults),
             )
 
 
@@ -96,7 +98,7 @@ def messages_query(values: Mapping[str, str]) -> tuple[Page, Status | None, str]
 def _integer(least: int) -> Callable[[str], int]:
     def parse(raw: str) -> int:
         if not re.fullmatch(r"[0-9]{1,4000}", raw) or int(raw) < least:
-            raise _Unfit(f"must be an integer of at least {least}")
+            raise _Unfit(said("must be an integer of at least {least}", least=least))
         return int(raw)
 
     return parse
@@ -116,19 +118,19 @@ def _instant(raw: str) -> datetime:
         at = datetime.fromisoformat(f"{date}T{time}{(offset or '+00:00').replace(' ', '+')}")
         return at.replace(microsecond=int((fraction or "0").ljust(6, "0")[:6])).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise _Unfit("must be a date-time like 2026-03-10T10:22:31.338Z") from None
+        raise _Unfit(said("must be a date-time like {example}", example="2026-03-10T10:22:31.338Z")) from None
 
 
 def _boolean(raw: str) -> bool:
     if raw not in ("true", "false"):
-        raise _Unfit("must be true or false")
+        raise _Unfit(said("must be true or false"))
     return raw == "true"
 
 
 def _source(raw: str) -> Source:
     sources: dict[str, Source] = {"api": "api", "panel": "panel"}
     if raw not in sources:
-        raise _Unfit(f"must be one of {', '.join(sources)}")
+        raise _Unfit(said("must be one of {known}", known=", ".join(sources)))
     return sources[raw]
 
 
@@ -136,10 +138,10 @@ def _status(raw: str) -> Status:
     try:
         return Status(raw)
     except ValueError:
-        raise _Unfit(f"must be one of {', '.join(Status)}") from None
+        raise _Unfit(said("must be one of {known}", known=", ".join(Status))) from None
 
 
 def _search(raw: str) -> str:
     if "\0" in raw:
-        raise _Unfit("must not hold a NUL character")
+        raise _Unfit(said("must not hold a NUL character"))
     return fold(clean(raw))

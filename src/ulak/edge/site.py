@@ -5,7 +5,7 @@ first asks for it, so that a process that only answers programs does not carry i
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ulak.base.db import UNREACHABLE
 from ulak.base.migrate import pending
-from ulak.edge.api.reference import openapi_json, reference_assets, reference_page
+from ulak.edge.api.reference import POLICY, SCRIPT, openapi_json, reference_assets, reference_page
 from ulak.edge.api.resource import refusal, request_id_of
 from ulak.edge.api.routes import routes
 from ulak.edge.rooms import Rooms
@@ -55,7 +55,8 @@ class Site:
         """What stands outside the base path and needs no key."""
         pages: dict[str, Answer] = {
             "/openapi.json": _fixed(openapi_json(self.rooms.config.base_path), "application/json"),
-            "/docs": _fixed(reference_page(), "text/html"),
+            "/docs": _fixed(reference_page(), "text/html", {"content-security-policy": POLICY}),
+            "/docs/assets/reference.js": _fixed(SCRIPT, "text/javascript"),
             "/healthz": _healthy,
             "/readyz": self._ready,
             "/metrics": _metrics,
@@ -84,7 +85,7 @@ class Page:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
-        headers = {"x-request-id": request_id_of(request)}
+        headers = {"x-request-id": request_id_of(request), "x-content-type-options": "nosniff"}
         if request.method in ("GET", "HEAD"):
             response = await self._answer(request)
             response.headers.update(headers)
@@ -95,9 +96,9 @@ class Page:
         await response(scope, receive, send)
 
 
-def _fixed(body: bytes, media_type: str) -> Answer:
+def _fixed(body: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Answer:
     async def answer(request: Request) -> Response:
-        return Response(body, media_type=media_type)
+        return Response(body, media_type=media_type, headers=headers)
 
     return answer
 

@@ -20,7 +20,7 @@ from ulak.flow.order import Order
 from ulak.flow.quote import Draft, Quote, draft, price
 from ulak.flow.till import Till
 from ulak.rules import ids, phone, segments
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.rules.stretches import milliseconds
 from ulak.rules.tenancy import Context
 from ulak.store import idempotency
@@ -98,7 +98,10 @@ class Acceptance:
         shelf = await self._directory.shelf()
         service = shelf.services.get(request.service_id)
         if service is None or service.state != "active":
-            raise Refused(Code.SERVICE_NOT_FOUND, f"There is no active service {request.service_id}.")
+            raise Refused(
+                Code.SERVICE_NOT_FOUND,
+                said("There is no active service {service_id}.", service_id=request.service_id),
+            )
         return shelf.terms(service, request.who)
 
 
@@ -188,7 +191,10 @@ def _units(terms: Terms, texts: str | list[str]) -> int | list[int]:
 
 
 def _nobody(request: Request, *, foreign: bool) -> str:
-    form = "905xxxxxxxxx (12 digits)" + (" or another E.164 number" if foreign else "")
+    ours = said("905xxxxxxxxx (12 digits)")
+    form = said("905xxxxxxxxx (12 digits) or another E.164 number") if foreign else ours
     if request.single:
-        return f"The number cannot be sent to; write it in the form {form}."
-    return f"None of the {len(request.to)} numbers can be sent to; write them in the form {form}."
+        return said("The number cannot be sent to; write it in the form {form}.", form=form)
+    return said(
+        "None of the {n} numbers can be sent to; write them in the form {form}.", n=len(request.to), form=form
+    )

@@ -18,7 +18,7 @@ from ulak.flow import pulse
 from ulak.flow.order import Order
 from ulak.flow.pulse import What
 from ulak.rules import money
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.store import credits, idempotency, messages, notices, queue, sendings, volumes
 
 POOR_MAX: Final = 10_000
@@ -244,7 +244,11 @@ def _counts(orders: Iterable[Order]) -> list[tuple[volumes.Volume, int]]:
 def _too_little(held: int, asked: int) -> Refused:
     return Refused(
         Code.INSUFFICIENT_CREDIT,
-        f"The request costs {money.short(asked)} and the credit holds {money.short(held)}; nothing was charged.",
+        said(
+            "The request costs {asked} and the credit holds {held}; nothing was charged.",
+            asked=money.Amount(asked),
+            held=money.Amount(held),
+        ),
     )
 
 

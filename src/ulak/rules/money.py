@@ -40,7 +40,9 @@ def parse_amount(text: str) -> int:
     if micros > MAX_AMOUNT:
         raise Refused(
             Code.INVALID_VALUE,
-            said("{text} is more than {most}, the most allowed.", text=_quoted(text), most=short(MAX_AMOUNT)),
+            said(
+                "{text} is more than {most}, the most allowed.", text=_quoted(text), most=Amount(MAX_AMOUNT)
+            ),
         )
     return micros
 
@@ -66,6 +68,13 @@ def fixed(micros: int) -> str:
 def short(micros: int) -> str:
     """Without trailing zeros, as totals are answered: "2.5", "3", "0"."""
     return fixed(micros).rstrip("0").rstrip(".")
+
+
+class Amount(int):
+    """Micro-units in a sentence: "2.5", or with all decimals as `fixed`; other languages have their own ways."""
+
+    def __format__(self, form: str) -> str:
+        return fixed(self) if form == "fixed" else short(self)
 
 
 def _quoted(text: str) -> str:

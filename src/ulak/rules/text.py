@@ -9,6 +9,8 @@ import re
 import unicodedata
 from typing import Final
 
+from ulak.rules.refusal import said
+
 TEXT_MAX: Final = 160
 """Code points of a message, after normalisation."""
 
@@ -28,13 +30,13 @@ def fault(text: str) -> str | None:
     half of a surrogate pair: neither can be stored, and no handset could show them.
     """
     if len(text) > TEXT_MAX:
-        return f"must be at most {TEXT_MAX} characters long, this has {len(text)}"
+        return said("must be at most {most} characters long, this has {n}", most=TEXT_MAX, n=len(text))
     if not text or text.isspace():
-        return "must hold at least one character that is not a space"
+        return said("must hold at least one character that is not a space")
     if "\0" in text:
-        return "must not hold a NUL character"
+        return said("must not hold a NUL character")
     if not text.isascii() and _SURROGATE.search(text):
-        return "must not hold half of a surrogate pair"
+        return said("must not hold half of a surrogate pair")
     return None
 
 

@@ -90,11 +90,13 @@ async def move(
     Refused with `insufficient_credit` when the debited credit does not hold that much.
     """
     if debit not in (FUNDING, SALES) and await tx.fetchval(TAKE, tenant_id, debit, amount) is None:
-        held = money.fixed(await balance(tx, tenant_id, debit))
+        held = money.Amount(await balance(tx, tenant_id, debit))
         raise Refused(
             Code.INSUFFICIENT_CREDIT,
             said(
-                "The credit holds {held}, which is less than {amount}.", held=held, amount=money.fixed(amount)
+                "The credit holds {held:fixed}, which is less than {amount:fixed}.",
+                held=held,
+                amount=money.Amount(amount),
             ),
         )
     if credit not in (FUNDING, SALES):

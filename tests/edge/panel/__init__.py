@@ -1,0 +1,1 @@
+"""The panel over HTTP, in one process: pages as a browser asks for them, and what stands in the tables afterwards."""

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from tests.flow.conftest import USD, World, inhabited
-from ulak.admin import accounts, drafts, groups
+from ulak.admin import accounts, drafts, groups, pricing
 from ulak.base.config import Config
 from ulak.base.db import Database
 from ulak.edge.panel.security import COOKIES, Door, form_token
@@ -31,7 +31,7 @@ from ulak.rules.permission import Permission
 from ulak.rules.table import read
 from ulak.rules.tenancy import Context
 from ulak.rules.text import TEXT_MAX
-from ulak.store import operators, organizations, sessions, users
+from ulak.store import operators, organizations, services, sessions, users
 from ulak.store.operators import Operator
 from ulak.store.sessions import Session
 from ulak.store.users import User
@@ -189,7 +189,24 @@ class Town:
             await self.world.fund(who, 100 * USD)
             found |= await self._belongings(who, name, mark, its.marks)
             found["username"] = await self.beside(org, f"{mark}-beside")
+            found |= await self._behind_the_counter(its, found)
         return its
+
+    async def _behind_the_counter(self, its: Tenant, found: dict[str, str]) -> dict[str, str]:
+        """What operators have to do with a tenant: who they are, somebody beside them, what they buy."""
+        async with self.db.reading() as tx:
+            beside = await users.by_name(tx, found["username"])
+            service = next(one.name for one in await services.all(tx) if str(one.id) == found["service"])
+        assert beside
+        rule = await pricing.add(self.db, TEST, service=service, kind="percent", value=0)
+        return {
+            "users": str(its.user.id),
+            "organizations": str(its.org.id),
+            "members": str(beside.id),
+            "services": found["service"],
+            "prices": str(rule.id),
+            "carriers": str(self.world.carrier),
+        }
 
     async def of_member(self, user: User, org: organizations.Organization) -> dict[str, str]:
         """What a member has of their own in an organization: a draft, and somebody beside them."""
@@ -240,7 +257,7 @@ class Town:
         draft = await self._draft(who, mark, number, service_id)
         message = ids.message_id(sending, 0)
         marks += [str(one) for one in (sending, key.key.id, key.key.prefix, other.id, draft, message)]
-        marks += [number, phone.shown(number)]
+        marks += [number, phone.shown(int(number))]
         return {
             "sendings": str(sending),
             "messages": str(message),

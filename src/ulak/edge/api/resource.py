@@ -28,7 +28,7 @@ from ulak.flow.pulse import What
 from ulak.flow.recognise import SHAPE
 from ulak.rules import ids
 from ulak.rules.permission import Permission
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 from ulak.rules.scope import Scope
 from ulak.rules.tenancy import Context
 
@@ -186,7 +186,7 @@ def refusal(refused: Refused, request_id: str, headers: dict[str, str]) -> Respo
 
 def outage() -> Refused:
     """The database cannot be reached."""
-    return Refused(Code.UNAVAILABLE, "The service cannot reach its database; try again.", retry_after=1)
+    return Refused(Code.UNAVAILABLE, said("The service cannot reach its database; try again."), retry_after=1)
 
 
 def _limit_headers(allowance: Allowance) -> dict[str, str]:

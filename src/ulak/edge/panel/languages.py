@@ -4,13 +4,14 @@ English is what stands in the templates and in the code; a translation is a file
 is loaded. What a refusal says is translated by what it was made of (`rules.refusal.said`).
 """
 
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from fractions import Fraction
 from functools import lru_cache
 from importlib import resources
 from io import BytesIO
+from string import Formatter
 from typing import Any, Final
 
 from babel import Locale, dates, numbers
@@ -18,12 +19,13 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
-from ulak.rules.money import MICRO
+from ulak.rules.money import MICRO, Amount
 from ulak.rules.refusal import Fault, Refused, Sentence
 
 CODES: Final = ("en", "tr")
 NAMES: Final = {"en": "English", "tr": "Türkçe"}
 _ACCEPTED_LENGTH_MAX: Final = 200
+_WEIGHT: Final = re.compile(r"(?:[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?")
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name by which translators' tools know it
@@ -58,11 +60,8 @@ class Language:
     def sentence(self, text: str) -> str:
         """What a refusal says, in this language where it is known."""
         if isinstance(text, Sentence):
-            its = {
-                name: self.sentence(value) if isinstance(value, Sentence) else value
-                for name, value in text.values.items()
-            }
-            return self.translations.gettext(text.template).format(**its)
+            template = self.translations.gettext(text.template)
+            return _Values(self).vformat(template, (), text.values)
         return self.translations.gettext(text) if text else ""
 
     def refusal(self, refused: Refused) -> str:
@@ -121,12 +120,27 @@ class Language:
 
     def span(self, seconds: float) -> str:
         """How long, in the one or two units that matter."""
-        if seconds < 1:
+        if round(seconds, 3) < 1:
             return f"{seconds * 1000:.0f} ms"
         whole = timedelta(seconds=round(seconds))
         if seconds < 60:
             return str(dates.format_timedelta(whole, "second", 1, format="short", locale=self.locale))
         return str(dates.format_timedelta(whole, "minute", 1, format="short", locale=self.locale))
+
+
+class _Values(Formatter):
+    """Fills a sentence's values in as a language writes them: sentences, amounts, and numbers with separators."""
+
+    def __init__(self, its: Language) -> None:
+        self._language = its
+
+    def format_field(self, value: Any, form: str) -> str:
+        """One value."""
+        if isinstance(value, Sentence):
+            return self._language.sentence(value)
+        if isinstance(value, Amount):
+            return self._language.money(value)
+        return self._language.number(value) if form == "," else str(super().format_field(value, form))
 
 
 @lru_cache
@@ -154,14 +168,12 @@ def chosen(wanted: str | None, accepted: str) -> str:
     return next((code for code in _preferences(accepted[:_ACCEPTED_LENGTH_MAX]) if code in CODES), CODES[0])
 
 
-def _preferences(accepted: str) -> Iterable[str]:
-    """The languages of an Accept-Language header, the most wanted first."""
+def _preferences(accepted: str) -> list[str]:
+    """The languages of an Accept-Language header, the most wanted first; what cannot be read is left out."""
     found = []
     for k, part in enumerate(accepted.split(",")):
-        tag, _, rest = part.strip().partition(";")
-        weight = rest.strip().removeprefix("q=")
-        try:
-            found.append((-float(weight) if weight else -1.0, k, tag.partition("-")[0].lower()))
-        except ValueError:
-            continue
+        tag, _, rest = part.partition(";")
+        weight = _WEIGHT.fullmatch(rest.strip())
+        if weight:
+            found.append((-float(weight[1] or 1), k, tag.strip().partition("-")[0].lower()))
     return [code for weight, _, code in sorted(found) if weight < 0]

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ulak.edge.panel import charts
+from ulak.edge.panel import browsers, charts
 from ulak.edge.panel.languages import NAMES, Language, language
 from ulak.rules import ids, phone
 
@@ -55,6 +55,7 @@ def _filters(its: Language) -> dict[str, Any]:
         "sentence": its.sentence,
         "phone": phone.shown,
         "query": query,
+        "browser": browsers.named,
     }
 
 

@@ -168,7 +168,7 @@ def _written(its: Settings) -> Values:
     """The settings as a form holds them."""
     names = [one.name for one in fields(Settings) if one.name not in ("state", *SWITCHES)]
     written = {name: str(getattr(its, name)) for name in names}
-    return Values(written | {name: "on" if getattr(its, name) else "" for name in SWITCHES})
+    return Values({**written, **{name: "on" if getattr(its, name) else "" for name in SWITCHES}})
 
 
 def _choices() -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Health, the first page: whether all is well, and what happens, while it happens."""
 
-from datetime import datetime
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -42,10 +41,12 @@ async def _moving(visit: Operator) -> dict[str, Any]:
     db = visit.rooms.db
     name, over = drawn.stretch(asked(visit, "over")["over"])
     its = await pulse.health(db)
+    quiet_for = max(0.0, (its.at - its.swept_at).total_seconds()) if its.swept_at else None
     found: dict[str, Any] = {
         "health": its,
         "waited": its.waiting and its.waiting.seconds(its.at),
-        "silent": _silent(its.swept_at, its.at),
+        "quiet_for": quiet_for,
+        "silent": quiet_for is None or quiet_for > SILENT_SECONDS,
         "over": name,
         "stretches": drawn.STRETCHES,
     }
@@ -62,10 +63,6 @@ async def _moving(visit: Operator) -> dict[str, Any]:
         "delivered": await drawn.rate(db, What.ENDED, label=Status.SENT.value),
     }
     return {**found, "lines": lines, "rates": rates}
-
-
-def _silent(swept_at: datetime | None, at: datetime) -> bool:
-    return swept_at is None or (at - swept_at).total_seconds() > SILENT_SECONDS
 
 
 PAGES: Final = [

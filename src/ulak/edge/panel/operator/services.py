@@ -40,8 +40,8 @@ async def services_page(visit: Operator) -> Response:
 
 async def new_service(visit: Operator) -> Response:
     """`GET /services/new`."""
-    blank = Settings(price=0)
-    return visit.page("operator/new-service.html", **_choices(), values=_written(blank, []) | {"price": ""})
+    blank = Values({**_written(Settings(price=0), []), "price": ""})
+    return visit.page("operator/new-service.html", **_choices(), values=blank)
 
 
 async def create_service(visit: Operator) -> Response:
