@@ -7,7 +7,7 @@ import pytest
 
 from tests.admin import BY, actions, carrier, rows, value
 from tests.admin.clock import Clock, stopped
-from tests.conftest import SECRETS
+from tests.conftest import SECRET_KEY, SECRETS
 from ulak.admin import accounts, carriers, second_factor, vault
 from ulak.base.config import Config, ConfigError
 from ulak.base.db import Database
@@ -70,7 +70,7 @@ async def test_what_was_written_before_is_sealed_at_the_first_start(db: Database
     async with db.transaction() as tx:
         await tx.execute("UPDATE carriers SET password_plain = 'hunter2', password = NULL")
 
-    await vault.unlock(db, config(OLD))
+    await vault.unlock(db, config(SECRET_KEY))
 
     assert carriers.password_of(await the_carrier(db), db.secrets) == "hunter2"
     assert await value(db, "SELECT count(*) FROM carriers WHERE password_plain IS NOT NULL") == 0
@@ -153,7 +153,7 @@ async def test_keys_are_known_by_their_first_characters_and_their_hash(db: Datab
 
     async with db.reading() as tx:
         assert await recognise.owner_of(tx, SECRETS, secret)
-        for other in (alike, secret[:-1], secret + "x", "", "ulak_", "\udcff"):
+        for other in (alike, secret[:-1], secret + "x", "", "ulak_"):
             assert await recognise.owner_of(tx, SECRETS, other) is None
 
 

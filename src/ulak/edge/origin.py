@@ -52,7 +52,7 @@ class Origin:
 
     def encrypted(self, request: Request) -> bool:
         """Whether the client's connection is encrypted, as far as we can know."""
-        if request.url.scheme == "https":
+        if request.scope["scheme"] == "https":
             return True
         peer = parsed(request.client.host if request.client else None)
         if not self._trusts(peer):
