@@ -60,7 +60,7 @@ async def test_books_of_a_working_house_are_right(world: World) -> None:
     await live(world)
 
     await assert_clean(world.db)
-    assert [proof.looked_at for proof in await proofs(world.db)] == [2, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0]
+    assert [proof.looked_at for proof in await proofs(world.db)] == [2, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0]
 
 
 async def test_messages_for_nothing_that_did_not_arrive_are_no_difference(world: World) -> None:

@@ -569,3 +569,14 @@ async def test_what_may_not_be_a_password(db: Database, new: str) -> None:
 
     assert (await refused(changing)).code == Code.INVALID_VALUE
     assert (await come(db)).token
+
+
+async def test_a_page_that_is_only_open_keeps_nobody_signed_in(db: Database, clock: Clock) -> None:
+    await mark(db)
+    opened = await come(db, "mark")
+    clock.at += timedelta(hours=11)
+
+    assert await entrance.visitor(db, "customer", opened.token, comes=False) is not None
+    clock.at += timedelta(hours=2)
+
+    assert await entrance.visitor(db, "customer", opened.token) is None

@@ -46,6 +46,12 @@ def test_no_such_path_outside(world: World, path: str) -> None:
     assert_error(world.ulak.client().get(path), 404, "not_found")
 
 
+def test_a_browser_at_the_front_door_is_shown_to_the_panel(world: World) -> None:
+    answer = world.ulak.client().get("/", headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/panel")
+
+
 @pytest.mark.parametrize(
     "path",
     ["/docs/../../etc/passwd", "/docs/assets/../../../etc/passwd", "/docs/assets/%2e%2e/%2e%2e/index.py"],

@@ -94,8 +94,7 @@ class Visit:
             self._note(f"asked another host: {request.url}")
 
     def _failed(self, request: Request) -> None:
-        left = request.is_navigation_request() or request.resource_type in ("eventsource", "fetch")
-        if not (left and request.failure == "net::ERR_ABORTED"):  # a page that is left, a file that is kept
+        if request.failure != "net::ERR_ABORTED":  # which is a page that is left, or a file that is kept
             self._note(f"failed: {request.url} ({request.failure})")
 
     def _answered(self, response: Response) -> None:

@@ -22,6 +22,7 @@ HERE: Final = Path(__file__).parent
 PASSWORD: Final = "correct horse battery"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything in this room: slow, in one worker and one loop, and skipped where there is no Chromium."""
     for item in items:

@@ -195,14 +195,15 @@ async def _open(
 # being here
 
 
-async def visitor(db: Database, door: Door, token: str) -> Visitor | None:
-    """Who comes with this token, if it opens this door now."""
+async def visitor(db: Database, door: Door, token: str, *, comes: bool = True) -> Visitor | None:
+    """Who comes with this token, if it opens this door now; with `comes` False nobody did anything, and the session
+    goes on idling."""
     at = now()
     async with db.reading() as tx:
         found = await sessions.visitor(tx, _hash(token))
     if found is None or found.session.awaits_code or not _is_good(found, at) or door != _door(found.session):
         return None
-    if at - found.session.seen_at < SEEN_EVERY:
+    if not comes or at - found.session.seen_at < SEEN_EVERY:
         return found
     async with db.transaction() as tx:
         await sessions.seen(tx, found.session.id, at, at - SEEN_EVERY)

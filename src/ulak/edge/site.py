@@ -10,7 +10,7 @@ from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -121,6 +121,11 @@ async def _metrics(request: Request) -> Response:
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         return
-    request_id = request_id_of(Request(scope))
+    request = Request(scope)
+    if scope["path"] == "/" and request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+        # somebody with a browser; for programs there is nothing here
+        await RedirectResponse("/panel", 303, {"vary": "accept"})(scope, receive, send)
+        return
+    request_id = request_id_of(request)
     refused = Refused(Code.NOT_FOUND, "There is no such path.")
     await refusal(refused, request_id, {"x-request-id": request_id})(scope, receive, send)

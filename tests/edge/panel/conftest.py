@@ -244,7 +244,7 @@ class Town:
         self, who: Context, name: str, mark: str, marks: list[str], service: str = "Service"
     ) -> dict[str, str]:
         """A sending that is under way and its messages, a draft, a key, another session."""
-        service_id = await self.world.service(name=f"{service} {secrets.token_hex(4)}")
+        service_id = await self.world.service(name=f"{service} {secrets.randbelow(10**8)}")
         number = f"9055{secrets.randbelow(10**8):08d}"
         text = mark if len(mark) == TEXT_MAX else f"text {mark}"
         await self.world.accept(Request(who, service_id, [number], text, "api"))

@@ -78,7 +78,7 @@ async def _events(visit: Visit, pieces: Pieces, every: float) -> AsyncIterator[b
 
 async def _is_let_in(visit: Visit) -> bool:
     """Whether whoever reads would still get the page: their session lives, and their membership is as it was."""
-    if await entrance.visitor(visit.rooms.db, visit.door, visit.secret or "") is None:
+    if await entrance.visitor(visit.rooms.db, visit.door, visit.secret or "", comes=False) is None:
         return False
     if not isinstance(visit, Customer) or visit.member is None:
         return True

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -28,7 +29,7 @@ from ulak.edge.panel.visit import (
     Operator,
     Reader,
     Visit,
-    _denied,
+    denied,
     no_such_page,
     uuid_of,
 )
@@ -52,7 +53,8 @@ class Page:
     """What one method of one path does; `path` within the door (or the context) it belongs to.
 
     `needs` is the permission that a member of an organization must have. A page that `computes` changes nothing,
-    so that whoever may only look may use it. `bytes_max` bounds what is sent.
+    so that whoever may only look may use it. One that is `live` is asked for by an open page, whether anybody sits
+    before it or not, so it keeps no session from idling out. `bytes_max` bounds what is sent.
     """
 
     method: Literal["GET", "POST"]
@@ -61,6 +63,7 @@ class Page:
     who: Who
     needs: Permission | None = None
     computes: bool = False
+    live: bool = False
     bytes_max: int = FORM_BYTES_MAX
 
 
@@ -121,7 +124,9 @@ class Place:
         if page.who == "anybody":
             return reader
         token = reader.request.cookies.get(security.COOKIES[self._door][0])
-        visitor = await entrance.visitor(self._rooms.db, self._door, token) if token else None
+        visitor = None
+        if token:
+            visitor = await entrance.visitor(self._rooms.db, self._door, token, comes=not page.live)
         if visitor is None:
             return None
         its = (reader.rooms, reader.request, reader.door, reader.request_id, visitor)
@@ -144,7 +149,7 @@ def _in_context(visit: Customer, needs: Permission | None) -> Customer:
     if member is None or member.organization.state != "active":
         no_such_page()
     if needs is not None and needs not in member.permissions:
-        raise _denied()
+        raise denied()
     return replace(visit, who=Context(visit.user.id, id_), member=member)
 
 
@@ -155,8 +160,6 @@ def _to_the_door(reader: Reader) -> Response:
         return Response(status_code=204)  # which tells a browser not to ask again
     back = reader.request.url.path if reader.request.method == "GET" else root
     query = reader.request.url.query
-    from urllib.parse import quote
-
     target = quote(f"{back}?{query}" if query and back != root else back, safe="/")
     return RedirectResponse(f"{root}/sign-in" + (f"?next={target}" if back != root else ""), 303)
 

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ulak.edge.panel import browsers, charts
 from ulak.edge.panel.languages import NAMES, Language, language
-from ulak.rules import ids, phone
+from ulak.rules import phone
 
 ROOT: Final = Path(str(resources.files("ulak.edge.panel")))
 
@@ -63,8 +63,3 @@ def query(values: dict[str, Any], **changes: Any) -> str:
     """A query string of what is not empty, with some values changed."""
     kept = {name: value for name, value in {**values, **changes}.items() if value not in (None, "")}
     return f"?{urlencode(kept)}" if kept else "?"
-
-
-def message_id(sending_id: Any, position: int) -> str:
-    """The id of a message as customers see it."""
-    return str(ids.message_id(sending_id, position))

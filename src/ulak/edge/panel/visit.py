@@ -189,7 +189,7 @@ class Customer(Visit):
     def need(self, permission: Permission) -> None:
         """Refuse what they may not do."""
         if not self.may(permission):
-            raise _denied()
+            raise denied()
 
     def to(self, path: str = "") -> str:
         """A page's path in the context of this visit."""
@@ -226,7 +226,8 @@ class Operator(Visit):
         return {**Reader.known(self), "visit": self, "url": self.to, "menu": MENU[self.door]}
 
 
-def _denied() -> Refused:
+def denied() -> Refused:
+    """Somebody may not do this here."""
     return Refused(Code.PERMISSION_DENIED, N_("You are not allowed to do this in this organization."))
 
 

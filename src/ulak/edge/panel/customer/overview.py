@@ -55,5 +55,5 @@ async def _moving(visit: Customer) -> dict[str, object]:
 
 PAGES: Final = [
     Page("GET", "", overview, "context"),
-    Page("GET", "/live", overview_live, "context"),
+    Page("GET", "/live", overview_live, "context", live=True),
 ]

@@ -6,6 +6,7 @@ from ulak.edge.panel.customer import (
     credit,
     developers,
     exports,
+    files,
     keys,
     organization,
     overview,
@@ -17,6 +18,7 @@ from ulak.edge.panel.page import Page
 PAGES: Final[list[Page]] = [
     *overview.PAGES,
     *send.PAGES,
+    *files.PAGES,
     *exports.PAGES,
     *sendings.PAGES,
     *credit.PAGES,

@@ -162,8 +162,8 @@ _READ: Final = Permission.SMS_READ
 
 PAGES: Final = [
     Page("GET", "/sendings", sendings_page, "context", _READ),
-    Page("GET", "/sendings/live", sendings_live, "context", _READ),
+    Page("GET", "/sendings/live", sendings_live, "context", _READ, live=True),
     Page("GET", "/sendings/{id}", sending_page, "context", _READ),
-    Page("GET", "/sendings/{id}/live", sending_live, "context", _READ),
+    Page("GET", "/sendings/{id}/live", sending_live, "context", _READ, live=True),
     Page("GET", "/sendings/{id}/messages/{message}", message_page, "context", _READ),
 ]

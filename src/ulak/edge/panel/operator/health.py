@@ -67,5 +67,5 @@ async def _moving(visit: Operator) -> dict[str, Any]:
 
 PAGES: Final = [
     Page("GET", "", health_page, "operator"),
-    Page("GET", "/live", health_live, "operator"),
+    Page("GET", "/live", health_live, "operator", live=True),
 ]

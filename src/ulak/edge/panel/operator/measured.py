@@ -97,10 +97,10 @@ async def _one(visit: Operator) -> dict[str, Any]:
 
 PAGES: Final = [
     Page("GET", "/carriers", carriers_page, "operator"),
-    Page("GET", "/carriers/live", carriers_live, "operator"),
+    Page("GET", "/carriers/live", carriers_live, "operator", live=True),
 ]
 #: After those of `carriers`, whose /carriers/new looks like a carrier's own page.
 ONE: Final = [
     Page("GET", "/carriers/{id}", carrier_page, "operator"),
-    Page("GET", "/carriers/{id}/live", carrier_live, "operator"),
+    Page("GET", "/carriers/{id}/live", carrier_live, "operator", live=True),
 ]
