@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from tests.harness import Installation, User
 from ulak.admin import accounts, credit
+from ulak.admin.vault import unlock
+from ulak.base.config import Config
 from ulak.base.db import Database
 from ulak.base.embedded import Embedded
 from ulak.rules.actor import Actor
@@ -28,6 +30,7 @@ async def _make(ulak: Installation, names: Sequence[str], amount: int) -> list[U
     try:
         db = await Database.open(server.dsn, connections_max=AT_ONCE)
         try:
+            await unlock(db, Config(data_dir=ulak.home / "data"))
             return list(await asyncio.gather(*(_one(db, name, amount) for name in names)))
         finally:
             await db.close()

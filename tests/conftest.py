@@ -21,12 +21,16 @@ import pytest
 from ulak.base.db import Database
 from ulak.base.embedded import Embedded
 from ulak.base.migrate import migrate
+from ulak.base.secrets import Secrets, parsed
 
 Result = TypeVar("Result")
 
 HOME_VARIABLE: Final = (
     "TESTED_ULAK_HOME"  # how workers learn of the directory; not ULAK_…: those are settings
 )
+#: The secret of every database that tests open themselves, and of the commands they run in this process.
+SECRET_KEY: Final = "VGVzdHMgaGF2ZSBhIHNlY3JldCB0aGF0IGV2ZXJ5Ym9keSBrbm93cy4="
+SECRETS: Final = Secrets(parsed(SECRET_KEY, "the tests"))
 TEMPLATE: Final = "template_of_tests"
 CARELESS: Final = {
     "fsync": "off",
@@ -40,7 +44,8 @@ CARELESS: Final = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In the process that began the run: make the directory, before any worker starts."""
+    """Set the secret; in the process that began the run also make the directory, before any worker starts."""
+    os.environ["ULAK_SECRET_KEYS"] = SECRET_KEY
     if not hasattr(config, "workerinput"):
         os.environ[HOME_VARIABLE] = tempfile.mkdtemp(prefix="ulak-tests-")
 
@@ -114,6 +119,7 @@ async def dsn(server: Embedded) -> AsyncIterator[str]:
 async def db(dsn: str) -> AsyncIterator[Database]:
     """An open pool on a fresh database."""
     database = await Database.open(dsn)
+    database.secrets = SECRETS
     try:
         yield database
     finally:

@@ -4,13 +4,13 @@ import asyncio
 import json
 import threading
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 
 from tests.admin import BY, actions, rows, value
+from tests.conftest import SECRETS
 from ulak.admin import accounts
 from ulak.base.db import Database
 from ulak.rules import ids
@@ -118,8 +118,9 @@ async def test_only_the_hash_of_a_key_and_its_first_characters_are_kept(db: Data
 
     made = await accounts.create_key(db, BY, "mark", "shop")
 
-    kept = await rows(db, "SELECT prefix, key_hash FROM api_keys")
-    assert [tuple(row) for row in kept] == [(made.key.prefix, sha256(made.secret.encode()).digest())]
+    kept = await rows(db, "SELECT prefix, key_hash, hashed_with FROM api_keys")
+    known = made.key.prefix, SECRETS.digest(made.secret), SECRETS.first
+    assert [tuple(row) for row in kept] == [known]
     assert made.secret.startswith(made.key.prefix)
     assert len(made.secret) - len(made.key.prefix) >= 32
     everything = await written(db)

@@ -2,21 +2,25 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
-from tests.conftest import in_database
-from ulak.admin import audit
+from tests.conftest import SECRET_KEY, in_database
+from ulak.admin import audit, vault
+from ulak.admin.carriers import password_of
 from ulak.base import migrate
+from ulak.base.config import Config
 from ulak.base.db import Database
 from ulak.base.embedded import Embedded
-from ulak.flow import searchable
+from ulak.flow import recognise, searchable
 from ulak.rules import ids, stretches
+from ulak.rules.scope import EVERY
 from ulak.rules.stretches import EPOCH
 from ulak.rules.text import fold
-from ulak.store import credits, everyone, listing
+from ulak.store import carriers, credits, everyone, listing, second_factors
 from ulak.store.listing import Filter
 
 MIDNIGHT = datetime(2026, 3, 10, tzinfo=UTC)
@@ -137,3 +141,45 @@ async def test_lists_and_searches_hold_what_was_sent_before_there_were_any(
             assert len(await everyone.to_number(tx, 905550000000, 100)) == len(DRIFTS)
     finally:
         await db.close()
+
+
+async def test_what_was_kept_in_the_open_is_sealed_and_old_keys_go_on(
+    bare: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = migrate._files()
+    monkeypatch.setattr(migrate, "_files", lambda: [file for file in files if file[0] < "0017"])
+    assert (await migrate.migrate(bare))[-1] == "0016_key_use"
+    secret = f"ulak_{'k' * 43}"
+    connection = await asyncpg.connect(bare)
+    try:
+        await connection.execute(IN_THE_OPEN)
+        await connection.execute(OLD_KEY, secret[:11], sha256(secret.encode()).digest())
+    finally:
+        await connection.close()
+    monkeypatch.undo()
+    assert (await migrate.migrate(bare))[:2] == ["0017_keys", "0018_secrets"]
+
+    db = await Database.open(bare)
+    try:
+        await vault.unlock(db, Config(secret_keys=SECRET_KEY))
+        async with db.reading() as tx:
+            owner = await recognise.owner_of(tx, db.secrets, secret)
+            [carrier] = await carriers.all(tx)
+            factor = await second_factors.of(tx, UUID(int=1))
+        assert owner
+        assert (owner.user.username, owner.grant.scopes, owner.grant.expires_at) == ("mark", EVERY, None)
+        assert owner.renewed == db.secrets.digest(secret)
+        assert password_of(carrier, db.secrets) == "hunter2"
+        assert factor
+        assert db.secrets.open(factor.secret, second_factors.place_of(UUID(int=1))) == b"secret"
+    finally:
+        await db.close()
+
+
+IN_THE_OPEN = """
+INSERT INTO users (id, username, email) VALUES ('00000000-0000-0000-0000-000000000001', 'mark', 'mark@example.com');
+INSERT INTO carriers (name, host, port, system_id, password) VALUES ('main', 'smsc', 2775, 's', 'hunter2');
+INSERT INTO second_factors (owner_id, secret) VALUES ('00000000-0000-0000-0000-000000000001', 'secret')"""
+OLD_KEY = """
+INSERT INTO api_keys (id, user_id, name, prefix, key_hash)
+VALUES (gen_random_uuid(), '00000000-0000-0000-0000-000000000001', '', $1, $2)"""

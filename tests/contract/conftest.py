@@ -124,6 +124,7 @@ def _make(ulak: Installation, ports: dict[str, int]) -> World:
         )
         rest: list[Callable[[], object]] = [
             lambda: world.keys.update(second=ulak.key("mark")),
+            lambda: world.keys.update(sends=ulak.cli("key", "create", "mark", "--scope=sms:send")),
             lambda: world.keys.update(revoked=_revoked(ulak)),
             lambda: world.keys.update(far=ulak.key("mark", allow_ip="203.0.113.0/24")),
             lambda: world.keys.update(near=ulak.key("mark", allow_ip="127.0.0.0/8")),

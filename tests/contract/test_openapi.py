@@ -123,13 +123,19 @@ def _in_context(org: str) -> Provoke:
     return provoke
 
 
+def _forbidden(world: World, operation: Operation) -> httpx.Response:
+    if operation.path.startswith("/users"):  # which have no context: a key that is not for this
+        return ask(world.with_key(world.keys["sends"]["key"]), operation)
+    return _in_context(NOBODY)(world, operation)
+
+
 PROVOKED: Final[dict[str, Provoke]] = {
     "200": _well,
     "201": _well,
     "400": _in_context("no uuid"),
     "401": lambda world, operation: ask(world.with_key(None), operation),
     "402": _posted("poor"),
-    "403": _in_context(NOBODY),
+    "403": _forbidden,
     "404": _not_found,
     "405": _not_allowed,
     "409": _repeated,

@@ -163,7 +163,7 @@ class World:
     async def another_carrier(self, name: str) -> int:
         """One more carrier."""
         async with self.db.transaction() as tx:
-            settings = carriers.Settings(host="127.0.0.1", port=1, system_id="s", password="p")
+            settings = carriers.Settings(host="127.0.0.1", port=1, system_id="s")
             made = await carriers.add(tx, name, settings)
         assert made
         return made.id

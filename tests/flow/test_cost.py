@@ -13,7 +13,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from tests.conftest import CARELESS
+from tests.conftest import CARELESS, SECRETS
 from tests.flow.conftest import World, inhabited
 from ulak.base.db import Database
 from ulak.base.embedded import embedded
@@ -63,6 +63,7 @@ async def alone(tmp_path: Path) -> AsyncIterator[tuple[World, Meter]]:
     async with embedded(tmp_path / "data", settings=CARELESS) as server:
         await migrate(server.dsn)
         db = await Database.open(server.dsn)
+        db.secrets = SECRETS
         connection = await asyncpg.connect(server.dsn)
         try:
             async with inhabited(db) as world:

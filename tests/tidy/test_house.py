@@ -44,6 +44,7 @@ SIBLINGS = {
     "flow": {
         ("accept", "directory"),
         ("offers", "directory"),
+        ("directory", "recognise"),
         ("directory", "ways"),
         ("dispatch", "fallback"),
         ("dispatch", "unsure"),
@@ -72,7 +73,7 @@ SIBLINGS = {
 }
 
 #: Every module of a room may use these.
-SHARED = {"admin": {"guessing", "lookup", "passwords", "terms"}}
+SHARED = {"admin": {"guessing", "lookup", "passwords", "terms", "vault"}}
 
 #: Modules that may speak SMPP: the links, and the command that starts the simulated carrier.
 SPEAKS_SMPP = re.compile(r"ulak\.edge\.(carrier\.|cli\.)")

@@ -2,24 +2,29 @@
 
 import re
 import secrets
-from hashlib import sha256
+from collections.abc import Collection
+from datetime import datetime
 from ipaddress import ip_network
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 from ulak.admin import lookup, passwords
-from ulak.admin.terms import difference
-from ulak.base.db import Database
-from ulak.rules import ids
+from ulak.admin.terms import difference, within
+from ulak.base.db import Database, Tx
+from ulak.base.secrets import Secrets
+from ulak.flow.accept import now
+from ulak.flow.recognise import PREFIX_LENGTH, START
+from ulak.rules import ids, moment
 from ulak.rules.actor import Actor
 from ulak.rules.refusal import Code, Refused, said
-from ulak.store import audit_log, credits, keys, notices, sessions, users
+from ulak.rules.scope import EVERY, Scope
+from ulak.store import audit_log, credits, keys, notices, secret_keys, sessions, users
 
 USERNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}")
 KEY_NAME_LENGTH_MAX: Final = 100
-KEY_START: Final = "ulak_"
-KEY_PREFIX_LENGTH: Final = len(KEY_START) + 6
+RATE_MAX: Final = 1_000_000
+"""Requests a second."""
 
 
 class NewKey(NamedTuple):
@@ -85,30 +90,97 @@ async def set_password(db: Database, actor: Actor, username: str, password: str)
 
 
 async def create_key(
-    db: Database, actor: Actor, username: str, name: str = "", allow_ips: tuple[str, ...] = ()
+    db: Database,
+    actor: Actor,
+    username: str,
+    name: str = "",
+    allow_ips: tuple[str, ...] = (),
+    *,
+    scopes: Collection[str] = EVERY,
+    expires_at: datetime | None = None,
+    rate_per_second: int | None = None,
 ) -> NewKey:
-    """A new key of a user, usable from these addresses only, or from anywhere."""
+    """A new key of a user, usable from these addresses only, or from anywhere; for these scopes, until then.
+
+    `rate_per_second` bounds this key alone; its owner's rate counts for all their keys together.
+    """
     if len(name) > KEY_NAME_LENGTH_MAX or not name.isprintable():
         raise Refused(
             Code.INVALID_VALUE,
             said("A key's name has at most {most} printable characters.", most=KEY_NAME_LENGTH_MAX),
         )
-    networks = tuple(_network(text) for text in allow_ips)
-    secret = KEY_START + secrets.token_urlsafe(32)
+    grant = _grant(allow_ips, scopes, expires_at, rate_per_second)
+    secret = START + secrets.token_urlsafe(32)
     async with db.transaction() as tx:
         user = await lookup.user(tx, username)
-        key = await keys.add(
-            tx,
-            ids.new_id(),
-            user.id,
-            name=name,
-            prefix=secret[:KEY_PREFIX_LENGTH],
-            key_hash=sha256(secret.encode()).digest(),
-            allowed_ips=networks,
-        )
-        await audit_log.add(tx, actor, "key.create", user.username, key=str(key.id), allowed=list(allow_ips))
+        key = await _add_key(tx, db.secrets, user.id, name, secret, grant)
+        await audit_log.add(tx, actor, "key.create", user.username, key=str(key.id), **_told(grant))
         await notices.directory_changed(tx)
     return NewKey(key, secret)
+
+
+async def _add_key(
+    tx: Tx, ours: Secrets, user_id: UUID, name: str, secret: str, grant: keys.Grant
+) -> keys.ApiKey:
+    await secret_keys.add(tx, ours.first)
+    return await keys.add(
+        tx,
+        ids.new_id(),
+        user_id,
+        name=name,
+        prefix=secret[:PREFIX_LENGTH],
+        key_hash=ours.digest(secret),
+        hashed_with=ours.first,
+        grant=grant,
+    )
+
+
+def _grant(
+    allow_ips: tuple[str, ...], scopes: Collection[str], expires_at: datetime | None, rate: int | None
+) -> keys.Grant:
+    if expires_at is not None and expires_at <= now():
+        raise Refused(Code.INVALID_VALUE, "A key must not have expired before it is made.")
+    if rate is not None:
+        within(said("rate"), rate, 1, RATE_MAX)
+    return keys.Grant(tuple(map(_network, allow_ips)), _scopes(scopes), expires_at, rate)
+
+
+def _told(grant: keys.Grant) -> dict[str, Any]:
+    """What the audit log says of it."""
+    told = {
+        "allowed": [str(network) for network in grant.allowed_ips],
+        "scopes": sorted(grant.scopes),
+        "expires": grant.expires_at and moment.written(grant.expires_at),
+        "rate": grant.rate_per_second,
+    }
+    return {what: value for what, value in told.items() if value is not None}
+
+
+def _scopes(chosen: Collection[str]) -> frozenset[Scope]:
+    try:
+        found = frozenset(map(Scope, chosen))
+    except ValueError:
+        found = frozenset()
+    if not found:
+        raise Refused(
+            Code.INVALID_VALUE,
+            said("A key needs one scope or several of: {scopes}.", scopes=", ".join(Scope)),
+        )
+    return found
+
+
+async def set_user_rate(db: Database, actor: Actor, username: str, per_second: int | None) -> int | None:
+    """How many requests a second a user may make with all their keys together; 0: any number, None: the default."""
+    if per_second is not None:
+        within(said("rate"), per_second, 0, RATE_MAX)
+    async with db.transaction() as tx:
+        user = await users.lock(tx, (await lookup.user(tx, username)).id)
+        before = await users.rate(tx, user.id)
+        await users.set_rate(tx, user.id, per_second)
+        changed = difference({"rate": before}, {"rate": per_second})
+        await audit_log.add(tx, actor, "user.set-rate", user.username, **changed)
+        await notices.directory_changed(tx)
+    return per_second
 
 
 def _network(text: str) -> keys.Network:

@@ -7,10 +7,11 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Literal
 
-from ulak.admin import lookup
+from ulak.admin import lookup, vault
 from ulak.admin.terms import difference, given, within
 from ulak.admin.terms import name as checked_name
-from ulak.base.db import Database
+from ulak.base.db import Database, Tx
+from ulak.base.secrets import Secrets
 from ulak.rules import network, outcome, segments, sender
 from ulak.rules.actor import Actor
 from ulak.rules.refusal import Code, Refused, said
@@ -19,17 +20,22 @@ from ulak.store import audit_log, carriers, links, notices, routes, senders
 WINDOW_MAX: Final = 10_000
 CONNECTIONS_MAX: Final = 32
 THROUGHPUT_MAX: Final = 1_000_000
+PASSWORD_LENGTH_MAX: Final = 8
 SECRET: Final = frozenset({"password"})
 
 
-async def create(db: Database, actor: Actor, name: str, **settings: Any) -> carriers.Carrier:
+async def create(
+    db: Database, actor: Actor, name: str, *, password: str, **settings: Any
+) -> carriers.Carrier:
     """A new carrier with these `carriers.Settings`; its connections are made within a second or two."""
     its = carriers.Settings(**given(settings))
     _check(its)
+    _check_password(password)
     async with db.transaction() as tx:
         carrier = await carriers.add(tx, checked_name(name), its)
         if carrier is None:
             raise Refused(Code.ALREADY_EXISTS, said("There is a carrier {name!r} already.", name=name))
+        carrier = await _keep_password(tx, db.secrets, carrier.id, password)
         await audit_log.add(
             tx, actor, "carrier.create", name, host=its.host, port=its.port, system_id=its.system_id
         )
@@ -37,15 +43,23 @@ async def create(db: Database, actor: Actor, name: str, **settings: Any) -> carr
     return carrier
 
 
-async def change(db: Database, actor: Actor, name: str, **changes: Any) -> carriers.Carrier:
+async def change(
+    db: Database, actor: Actor, name: str, *, password: str | None = None, **changes: Any
+) -> carriers.Carrier:
     """Change those of the `carriers.Settings` that are given and not None."""
     changed = given(changes)
+    if password is not None:
+        _check_password(password)
     async with db.transaction() as tx:
         before = await carriers.lock(tx, (await lookup.carrier(tx, name)).id)
         after = replace(before, **changed)
         _check(after)
-        await carriers.update(tx, after)
-        told = difference(_told(before, changed), _told(after, changed), secret=SECRET)
+        after = await carriers.update(tx, after)
+        was, becomes = _told(before, changed), _told(after, changed)
+        if password is not None:
+            was["password"], becomes["password"] = password_of(before, db.secrets), password
+            after = await _keep_password(tx, db.secrets, before.id, password)
+        told = difference(was, becomes, secret=SECRET)
         await audit_log.add(tx, actor, "carrier.set", before.name, **told)
         await notices.directory_changed(tx)
     return after
@@ -64,7 +78,6 @@ def _check(its: carriers.Settings) -> None:
         raise Refused(Code.INVALID_VALUE, "The host must not be empty.")
     for what, text, most in (
         (said("system id"), its.system_id, 15),
-        (said("password"), its.password, 8),
         (said("system type"), its.system_type, 12),
     ):
         if not text.isascii() or len(text) > most:
@@ -80,6 +93,27 @@ def _check(its: carriers.Settings) -> None:
     network.parse_source(its.network_from)
     outcome.parse_meanings(its.statuses)
     _check_authorities(its.tls_ca)
+
+
+def _check_password(password: str) -> None:
+    if not password.isascii() or len(password) > PASSWORD_LENGTH_MAX:
+        what, most = said("password"), PASSWORD_LENGTH_MAX
+        raise Refused(
+            Code.INVALID_VALUE,
+            said("SMPP allows a {what} of at most {most} ASCII characters.", what=what, most=most),
+        )
+
+
+async def _keep_password(tx: Tx, ours: Secrets, carrier_id: int, password: str) -> carriers.Carrier:
+    sealed = await vault.seal(tx, ours, password.encode(), carriers.place_of(carrier_id))
+    return await carriers.set_password(tx, carrier_id, sealed)
+
+
+def password_of(carrier: carriers.Carrier, ours: Secrets) -> str:
+    """The password to bind with; `SecretsError` where it cannot be opened."""
+    if carrier.password is None:
+        return ""
+    return ours.open(carrier.password, carriers.place_of(carrier.id)).decode()
 
 
 def _check_authorities(pem: str) -> None:

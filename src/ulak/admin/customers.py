@@ -40,7 +40,8 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class UserFacts:
-    """All about a user: `signs_in` when they have a password, `second_factor` when it is asked for."""
+    """All about a user: `signs_in` when they have a password, `second_factor` when it is asked for, `rate_per_second`
+    where they have their own."""
 
     user: User
     balance: int
@@ -48,6 +49,7 @@ class UserFacts:
     keys: list[ApiKey]
     signs_in: bool
     second_factor: bool
+    rate_per_second: int | None
 
 
 async def users_page(
@@ -91,6 +93,7 @@ async def user(db: Database, id_: UUID) -> UserFacts | None:
             await keys.of_user(tx, id_),
             signing_in,
             factor is not None and factor.confirmed_at is not None,
+            await users.rate(tx, id_),
         )
 
 

@@ -134,7 +134,7 @@ async def give_code(db: Database, token: str, code: str, address: str | None) ->
     await guessing.count(db, guesses, at)
     async with db.transaction() as tx:
         await _held(tx, door, account.id)  # whoever shuts them out, or sets their password, waits and ends it
-        fits = await second_factor.spend(tx, account.id, code, at)
+        fits = await second_factor.spend(tx, db.secrets, account.id, code, at)
         if fits:
             if not await sessions.end(tx, _hash(token)):
                 raise Refused(Code.UNAUTHORIZED, TOO_LATE)

@@ -1,7 +1,8 @@
 """Second factors: codes of six digits that change every thirty seconds (RFC 6238), as authenticator apps show them.
 
 In: who somebody is, and codes as they typed them. Out: a secret to show once, a yes or no. A code is good in its own
-step and in the one before and after it, and once. The secret never leaves after it was confirmed.
+step and in the one before and after it, and once. The secret is kept sealed, and never leaves after it was
+confirmed.
 """
 
 import secrets
@@ -13,8 +14,9 @@ from uuid import UUID
 
 import structlog
 
-from ulak.admin import guessing, lookup
+from ulak.admin import guessing, lookup, vault
 from ulak.base.db import Database, Tx
+from ulak.base.secrets import Secrets
 from ulak.flow.accept import now
 from ulak.rules.actor import Actor, Door
 from ulak.rules.refusal import Code, Refused, said
@@ -43,7 +45,8 @@ async def begin(db: Database, owner_id: UUID, label: str, issuer: str = "Ulak") 
 
     secret = secrets.token_bytes(SECRET_BYTES)
     async with db.transaction() as tx:
-        if not await second_factors.begin(tx, owner_id, secret, now()):
+        sealed = await vault.seal(tx, db.secrets, secret, second_factors.place_of(owner_id))
+        if not await second_factors.begin(tx, owner_id, sealed, now()):
             raise Refused(Code.ALREADY_EXISTS, "A second factor is on already; remove it first.")
     text = b32encode(secret).decode()
     name = printable(label, LABEL_LENGTH_MAX)
@@ -60,7 +63,7 @@ async def confirm(db: Database, actor: Actor, owner_id: UUID, code: str) -> None
             raise Refused(Code.NOT_KNOWN, "No second factor was begun; begin one first.")
         if factor.confirmed_at is not None:
             raise Refused(Code.ALREADY_EXISTS, "The second factor is on already.")
-        step = _step(factor, code, at)
+        step = _step(db.secrets, factor, code, at)
         if step is None or not await second_factors.confirm(tx, owner_id, factor.secret, step, at):
             raise Refused(Code.INVALID_VALUE, WRONG)
         await _note(tx, actor, "second-factor.confirm", owner_id)
@@ -72,7 +75,7 @@ async def remove(db: Database, actor: Actor, owner_id: UUID, code: str) -> None:
     guesses = guessing.at_a_code(owner_id, actor.address)
     await guessing.count(db, guesses, at)
     async with db.transaction() as tx:
-        if not await spend(tx, owner_id, code, at):
+        if not await spend(tx, db.secrets, owner_id, code, at):
             _log.warning("code_failed", owner=str(owner_id))
             raise Refused(Code.INVALID_VALUE, WRONG)
         await guessing.take_back(tx, guesses)
@@ -107,23 +110,24 @@ async def asks(tx: Tx, owner_id: UUID) -> bool:
     return factor is not None and factor.confirmed_at is not None
 
 
-async def spend(tx: Tx, owner_id: UUID, code: str, at: datetime) -> bool:
+async def spend(tx: Tx, ours: Secrets, owner_id: UUID, code: str, at: datetime) -> bool:
     """Use a code up; False when it does not fit or was used. The caller counts guesses."""
     factor = await second_factors.of(tx, owner_id)
-    step = _step(factor, code, at) if factor else None
+    step = _step(ours, factor, code, at) if factor else None
     if factor is None or step is None:
         return False
     return await second_factors.spend(tx, owner_id, factor.secret, step)
 
 
-def _step(factor: second_factors.SecondFactor, code: str, at: datetime) -> int | None:
+def _step(ours: Secrets, factor: second_factors.SecondFactor, code: str, at: datetime) -> int | None:
     """Which step near this moment a code belongs to, if it is one that is still good."""
     import pyotp
 
     typed = "".join(code[:32].split())
     if len(typed) != DIGITS or not typed.isascii() or not typed.isdigit():
         return None
-    totp = pyotp.TOTP(b32encode(factor.secret).decode(), digits=DIGITS)
+    secret = ours.open(factor.secret, second_factors.place_of(factor.owner_id))
+    totp = pyotp.TOTP(b32encode(secret).decode(), digits=DIGITS)
     steps = [totp.timecode(at) + offset for offset in STEPS]
     return next(
         (

@@ -6,7 +6,8 @@ misspelt limit is a limit that is not there. Nothing in here touches the disk or
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ class Config:
     """All settings. The field `x_y` is read from `ULAK_X_Y`; units stand last in the name.
 
     database_url            `postgresql://…`; None: the embedded server in `data_dir`
-    data_dir                where the embedded database lives
+    data_dir                where the embedded database and the file secret.key live
     host, port              where the HTTP server listens; port 0 takes a free one
     base_path               under which the Customer API stands
     currency                the one currency of this installation, ISO 4217
@@ -28,7 +29,10 @@ class Config:
     secure_cookies          on: the panel's cookies go over https only, except on this machine; off: over http too
     log_level               debug, info, warning or error
     log_format              console or json
-    rate_per_second         requests a second for each key, 0: no limit
+    secret_keys             what seals passwords and hashes API keys: 32 random bytes in base64 or hexadecimal, or
+                            several with commas: the first seals, all open; empty: the file secret.key in `data_dir`
+    trusted_proxies         addresses or networks, with commas, whose word on a client's address counts
+    rate_per_second         requests a second for each customer who has no rate of their own, 0: no limit
     body_bytes_max          of a request; advanced_body_bytes_max for `advanced`
     batch_requests_max      requests accepted together in one transaction
     bulk_recipients_min     above this a sending gets a transaction of its own
@@ -65,6 +69,8 @@ class Config:
     secure_cookies: str = "on"
     log_level: str = "info"
     log_format: str = "console"
+    secret_keys: str = field(default="", repr=False)
+    trusted_proxies: str = ""
     rate_per_second: int = 0
     body_bytes_max: int = 8 * 1024 * 1024
     advanced_body_bytes_max: int = 32 * 1024 * 1024
@@ -95,7 +101,7 @@ class Config:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Config":
         """Read every `ULAK_…` variable of `environ`; raise `ConfigError` naming the first that can't be used."""
-        known = {f"ULAK_{field.name.upper()}": field for field in fields(cls)}
+        known = {f"ULAK_{its.name.upper()}": its for its in fields(cls)}
         values: dict[str, Any] = {}
         for name, text in environ.items():
             if not name.startswith("ULAK_") or name in _READ_ELSEWHERE:
@@ -107,12 +113,12 @@ class Config:
         return cls(**values)._checked()
 
     def _checked(self) -> "Config":
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for its in fields(self):
+            value = getattr(self, its.name)
             if isinstance(value, int | float) and value < 0:
-                raise ConfigError(f"ULAK_{field.name.upper()} must not be negative.")
-            if isinstance(value, int | float) and value == 0 and field.name not in _MAY_BE_ZERO:
-                raise ConfigError(f"ULAK_{field.name.upper()} must be above 0.")
+                raise ConfigError(f"ULAK_{its.name.upper()} must not be negative.")
+            if isinstance(value, int | float) and value == 0 and its.name not in _MAY_BE_ZERO:
+                raise ConfigError(f"ULAK_{its.name.upper()} must be above 0.")
         if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", self.base_path):
             raise ConfigError("ULAK_BASE_PATH must look like /v1: segments that each begin with a slash.")
         if not re.fullmatch(r"[A-Z]{3}", self.currency):
@@ -132,14 +138,25 @@ class Config:
         for name in ("port", "metrics_port"):
             if getattr(self, name) > 65535:
                 raise ConfigError(f"ULAK_{name.upper()} must be at most 65535.")
+        self.proxies()
         return self
+
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """`trusted_proxies` as networks."""
+        try:
+            return tuple(ip_network(part) for part in self.trusted_proxies.replace(",", " ").split())
+        except ValueError as error:
+            raise ConfigError(
+                f"ULAK_TRUSTED_PROXIES must be addresses or networks like 10.0.0.0/8: {error}."
+            ) from None
 
     def shown(self) -> dict[str, str]:
         """The settings as text for people, with passwords and tokens masked."""
-        values = {field.name: str(getattr(self, field.name)) for field in fields(self)}
+        values = {its.name: str(getattr(self, its.name)) for its in fields(self)}
         for name in ("database_url", "otlp_endpoint"):
             values[name] = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", values[name])
         values["metrics_token"] = "***" if self.metrics_token else ""
+        values["secret_keys"] = "***" if self.secret_keys else ""
         return values
 
 

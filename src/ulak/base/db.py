@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, TypeAlias
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from ulak.base.secrets import Secrets
+
 Tx: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
 #: What asyncpg and the operating system raise when the database cannot be reached or is going away.
@@ -92,7 +94,19 @@ class Database:
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", dsn: str) -> None:
         self._pool = pool
+        self._secrets: Secrets | None = None
         self.dsn = dsn
+
+    @property
+    def secrets(self) -> Secrets:
+        """What opens what is sealed in it; there once somebody has shown that it fits (`admin.vault`)."""
+        if self._secrets is None:
+            raise RuntimeError("the database was opened without the installation's secret")
+        return self._secrets
+
+    @secrets.setter
+    def secrets(self, secrets: Secrets) -> None:
+        self._secrets = secrets
 
     @classmethod
     async def open(cls, dsn: str, *, connections_max: int = 10, wait_seconds: float = 10.0) -> "Database":

@@ -21,11 +21,13 @@ from typing import Any, Final
 
 import structlog
 
+from ulak.admin.vault import unlock
 from ulak.base import traces
 from ulak.base.config import Config
 from ulak.base.db import UNREACHABLE, Database
 from ulak.base.embedded import Embedded
 from ulak.base.migrate import migrate
+from ulak.edge import limits
 from ulak.edge.siblings import Siblings, make_place, remove_place
 from ulak.flow import pulse, traced
 from ulak.rules.refusal import Code, Refused
@@ -40,13 +42,23 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """What a child has from its keeper: the listening socket, the pipe that ends with the keeper, what it is called and
-    where it meets its siblings."""
+    """What a child has from its keeper: the listening socket, the pipe that ends with the keeper, the memory in which
+    the limits of all are counted, what it is called and where it meets its siblings."""
 
     listen_fd: int | None = None
     keeper_fd: int | None = None
+    limits_fd: int | None = None
     name: str = ""
     place: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a process holds together with others: the listening socket, its siblings, the memory of limits."""
+
+    listener: socket.socket | None
+    siblings: Siblings
+    limits_fd: int = -1
 
 
 async def serve(
@@ -58,17 +70,18 @@ async def serve(
         me = Siblings(inherited.name, inherited.place)
         _follow(inherited.keeper_fd, stop, me, at_once="api" in roles)
         assert config.database_url
-        return await _run(config, config.database_url, roles, _inherited_socket(inherited), stop, me)
+        return await _run(config, config.database_url, roles, _inherited(inherited, me), stop)
     traces.check(config.otlp_endpoint)
     async with database_server(config, stop) as dsn:
         await migrate(dsn)
+        await _unlocked(config, dsn)
         listener = await _listen(config.host, config.port) if "api" in roles else await _watch_port(config)
         groups = _groups(config, roles)
         _announce(config, groups, listener)
         telling = asyncio.create_task(_tell_when_ready(listener if "api" in roles else None, ready))
         try:
             if len(groups) == 1:
-                await _run(config, dsn, groups[0], listener, stop, Siblings(_names(groups)[0]))
+                await _run(config, dsn, groups[0], _Held(listener, Siblings(_names(groups)[0])), stop)
             else:
                 await _keep(config, dsn, groups, listener, stop)
         finally:
@@ -132,6 +145,15 @@ async def database_server(config: Config, stop: asyncio.Event | None = None) -> 
         await embedded.release()
 
 
+async def _unlocked(config: Config, dsn: str) -> None:
+    """End here, with a sentence, where the database and our secret do not belong together."""
+    db = await Database.open(dsn, connections_max=1)
+    try:
+        await unlock(db, config)
+    finally:
+        await db.close()
+
+
 async def _watch(embedded: Embedded) -> None:
     """Start the embedded server again whenever it has died."""
     while True:
@@ -154,6 +176,7 @@ async def _database(config: Config, dsn: str) -> AsyncIterator[Database]:
             _log.warning("database_unreachable", error=type(error).__name__)
             await asyncio.sleep(WATCH_SECONDS)
     try:
+        await _unlock_patiently(db, config)
         yield db
     finally:
         with suppress(TimeoutError, *UNREACHABLE):
@@ -161,23 +184,25 @@ async def _database(config: Config, dsn: str) -> AsyncIterator[Database]:
                 await db.close()
 
 
+async def _unlock_patiently(db: Database, config: Config) -> None:
+    while True:
+        try:
+            return await unlock(db, config)
+        except UNREACHABLE as error:
+            _log.warning("database_unreachable", error=type(error).__name__)
+            await asyncio.sleep(WATCH_SECONDS)
+
+
 # roles in this process
 
 
-async def _run(
-    config: Config,
-    dsn: str,
-    roles: Sequence[str],
-    listener: socket.socket | None,
-    stop: asyncio.Event,
-    me: Siblings,
-) -> None:
+async def _run(config: Config, dsn: str, roles: Sequence[str], held: _Held, stop: asyncio.Event) -> None:
     """Run roles right here until `stop`; an error in one ends them all."""
-    structlog.contextvars.bind_contextvars(process=me.name)
-    async with _watched(config, me), _database(config, dsn) as db:
-        works = {role: _ROLES[role](config, db, listener, stop, me) for role in roles}
-        if listener and "api" not in roles:
-            works["watched"] = _api(config, db, listener, stop, me, api=False)
+    structlog.contextvars.bind_contextvars(process=held.siblings.name)
+    async with _watched(config, held.siblings), _database(config, dsn) as db:
+        works = {role: _ROLES[role](config, db, held, stop) for role in roles}
+        if held.listener and "api" not in roles:
+            works["watched"] = _api(config, db, held, stop, api=False)
         tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         tasks.append(asyncio.create_task(pulse.keep_telling(db), name="pulse"))
         stopped = asyncio.create_task(stop.wait())
@@ -206,24 +231,16 @@ async def _watched(config: Config, me: Siblings) -> AsyncIterator[None]:
         await asyncio.to_thread(traces.stop)
 
 
-Role = Callable[[Config, Database, socket.socket | None, asyncio.Event, Siblings], Coroutine[Any, Any, None]]
+Role = Callable[[Config, Database, _Held, asyncio.Event], Coroutine[Any, Any, None]]
 
 # A process loads only what its roles need: memory is per process.
 
 
-async def _api(
-    config: Config,
-    db: Database,
-    listener: socket.socket | None,
-    stop: asyncio.Event,
-    me: Siblings,
-    *,
-    api: bool = True,
-) -> None:
+async def _api(config: Config, db: Database, held: _Held, stop: asyncio.Event, *, api: bool = True) -> None:
     from ulak.edge.server import serve_http
 
-    assert listener
-    await serve_http(config, db, listener, stop, me, api=api)
+    assert held.listener
+    await serve_http(config, db, held.listener, stop, held.siblings, limits_fd=held.limits_fd, api=api)
 
 
 async def _carriers(config: Config, db: Database, *_: object) -> None:
@@ -254,18 +271,18 @@ async def _keep(
 ) -> None:
     """Keep a process running for each group until `stop`, then see them out."""
     ours, theirs = os.pipe()  # nobody writes to it: it ends when we do
-    place = make_place()
+    place, limits_fd = make_place(), limits.shared()
     try:
         async with asyncio.TaskGroup() as group:
             answering = [roles for roles in groups if "api" in roles] or groups[:1]
             for name, roles in zip(_names(groups), groups, strict=True):
                 hears = listener.fileno() if listener and roles in answering else None
-                inherited = Inherited(hears, ours, name, place)
+                inherited = Inherited(hears, ours, limits_fd, name, place)
                 group.create_task(_keep_one(config, dsn, roles, inherited, stop))
     finally:
         remove_place(place)
-        os.close(ours)
-        os.close(theirs)
+        for descriptor in (ours, theirs, limits_fd):
+            os.close(descriptor)
 
 
 async def _keep_one(
@@ -296,6 +313,9 @@ async def _start(dsn: str, roles: Sequence[str], inherited: Inherited) -> asynci
     handed = [fd for fd in (inherited.keeper_fd, inherited.listen_fd) if fd is not None]
     if inherited.listen_fd is not None:
         arguments += ["--listen-fd", str(inherited.listen_fd)]
+    if "api" in roles and inherited.limits_fd is not None:
+        arguments += ["--limits-fd", str(inherited.limits_fd)]
+        handed.append(inherited.limits_fd)
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -343,8 +363,9 @@ def _follow(keeper_fd: int, stop: asyncio.Event, me: Siblings, *, at_once: bool)
 # the socket
 
 
-def _inherited_socket(inherited: Inherited) -> socket.socket | None:
-    return socket.socket(fileno=inherited.listen_fd) if inherited.listen_fd is not None else None
+def _inherited(its: Inherited, siblings: Siblings) -> _Held:
+    listener = socket.socket(fileno=its.listen_fd) if its.listen_fd is not None else None
+    return _Held(listener, siblings, -1 if its.limits_fd is None else its.limits_fd)
 
 
 async def _watch_port(config: Config) -> socket.socket | None:

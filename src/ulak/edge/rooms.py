@@ -6,7 +6,10 @@ from contextlib import asynccontextmanager, suppress
 
 from ulak.base.config import Config
 from ulak.base.db import Database
+from ulak.edge.limits import Limiter
 from ulak.edge.listening import listening
+from ulak.edge.origin import Origin
+from ulak.edge.strangers import Strangers
 from ulak.flow.accept import Acceptance
 from ulak.flow.directory import Directory
 from ulak.flow.till import Till
@@ -18,11 +21,17 @@ SEARCHES_AT_ONCE_MAX = 2
 
 
 class Rooms:
-    """The rooms of one process. `running` keeps the till going; `stopping` is set when the process is asked to stop."""
+    """The rooms of one process; with a descriptor its limits are those of all processes that hold it.
 
-    def __init__(self, config: Config, db: Database) -> None:
+    `running` keeps the till going; `stopping` is set when the process is asked to stop.
+    """
+
+    def __init__(self, config: Config, db: Database, limits_fd: int = -1) -> None:
         self.config = config
         self.db = db
+        self.origin = Origin(config.proxies())
+        self.limiter = Limiter(limits_fd)
+        self.strangers = Strangers()
         self.directory = Directory(db)
         self._till = Till(
             db,

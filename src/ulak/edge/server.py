@@ -37,13 +37,14 @@ async def serve_http(
     stop: asyncio.Event,
     siblings: Siblings,
     *,
+    limits_fd: int = -1,
     api: bool = True,
 ) -> None:
     """Answer requests until `stop` and for as long as others may not have noticed, then those that have begun.
 
     Without `api` only those of machines that watch this one.
     """
-    rooms = Rooms(config, db)
+    rooms = Rooms(config, db, limits_fd)
     server = _Server(
         uvicorn.Config(
             Site(rooms, siblings, api=api),

@@ -11,12 +11,11 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from hashlib import sha256
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from ulak.base.db import Database, Tx
-from ulak.flow import ways
+from ulak.flow import recognise, ways
 from ulak.flow.ways import Ways
 from ulak.rules import price, route, segments
 from ulak.rules.tenancy import Context
@@ -131,9 +130,13 @@ class Directory:
         self._loading.clear()
 
     async def key_owner(self, key: str) -> keys.KeyOwner | None:
-        """Whose API key this is; None when there is no such key."""
-        digest = sha256(key.encode("utf-8", "surrogateescape")).digest()
-        return await self._remembered(("key", digest), lambda tx: keys.owner_by_hash(tx, digest))
+        """Whose API key this is; None when there is no such key. What cannot be one costs no database."""
+        if not recognise.SHAPE.fullmatch(key):
+            return None
+        secrets = self._db.secrets
+        return await self._remembered(
+            ("key", secrets.digest(key)), lambda tx: recognise.owner_of(tx, secrets, key)
+        )
 
     async def memberships(self, user_id: UUID) -> list[organizations.Member]:
         """The organizations a user belongs to."""

@@ -13,7 +13,7 @@ State = Literal["active", "paused"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What an operator says of a carrier: how to bind to it, and how it wants its texts.
+    """What an operator says of a carrier, but for the password: how to bind to it, and how it wants its texts.
 
     `throughput` in submits a second over all connections, 0 for no limit; `window_max` is each connection's.
     `turkish` to `packed` are a `Style`, `message_ids` to `ignore_case` a `RefForm`; `network_from` says where its
@@ -25,7 +25,6 @@ class Settings:
     host: str
     port: int
     system_id: str
-    password: str = field(repr=False)
     window_max: int = 100
     throughput: int = 0
     turkish: Turkish = "ucs2"
@@ -58,15 +57,21 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carrier(Settings):
-    """A carrier."""
+    """A carrier. `password` is sealed for `place_of` it; None: it has none yet."""
 
     id: int
     name: str
     created_at: datetime
+    password: bytes | None = field(default=None, repr=False)
+
+
+def place_of(carrier_id: int) -> str:
+    """The place for which a carrier's password is sealed."""
+    return f"carriers.password/{carrier_id}"
 
 
 _SETTINGS: Final = tuple(column.name for column in fields(Settings))
-_COLUMNS: Final = ", ".join(("id", "name", "created_at", *_SETTINGS))
+_COLUMNS: Final = ", ".join(("id", "name", "created_at", "password", *_SETTINGS))
 _PLACES: Final = ", ".join(f"${n}" for n in range(2, len(_SETTINGS) + 2))
 
 
@@ -119,5 +124,15 @@ UPDATE carriers SET ({", ".join(_SETTINGS)}) = ROW ({_PLACES}) WHERE id = $1 RET
 async def update(tx: Tx, carrier: Carrier) -> Carrier:
     """Write a carrier's settings as they stand in `carrier`."""
     row = await tx.fetchrow(UPDATE, carrier.id, *_values(carrier))
+    assert row
+    return Carrier(**row)
+
+
+SET_PASSWORD: Final = f"UPDATE carriers SET password = $2 WHERE id = $1 RETURNING {_COLUMNS}"
+
+
+async def set_password(tx: Tx, id_: int, password: bytes) -> Carrier:
+    """Write a carrier's password, sealed."""
+    row = await tx.fetchrow(SET_PASSWORD, id_, password)
     assert row
     return Carrier(**row)

@@ -13,12 +13,17 @@ from ulak.base.db import Tx
 
 @dataclass(frozen=True, slots=True)
 class SecondFactor:
-    """A secret, and the last of its steps that was used."""
+    """A secret, sealed for `place_of` its owner, and the last of its steps that was used."""
 
     owner_id: UUID
     secret: bytes
     confirmed_at: datetime | None
     last_step: int
+
+
+def place_of(owner_id: UUID) -> str:
+    """The place for which somebody's secret is sealed."""
+    return f"second_factors.secret/{owner_id}"
 
 
 BEGIN: Final = """
@@ -30,7 +35,7 @@ RETURNING owner_id"""
 
 
 async def begin(tx: Tx, owner_id: UUID, secret: bytes, at: datetime) -> bool:
-    """Write a secret that is to be confirmed, over one that was not; False when one is on."""
+    """Write a sealed secret that is to be confirmed, over one that was not; False when one is on."""
     return await tx.fetchrow(BEGIN, owner_id, secret, at) is not None
 
 

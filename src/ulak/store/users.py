@@ -156,3 +156,20 @@ SET_STATE: Final = "UPDATE users SET state = $2 WHERE id = $1"
 async def set_state(tx: Tx, id_: UUID, state: State) -> None:
     """Let a user in, or shut them out."""
     await tx.execute(SET_STATE, id_, state)
+
+
+SET_RATE: Final = "UPDATE users SET rate_per_second = $2 WHERE id = $1"
+
+
+async def set_rate(tx: Tx, id_: UUID, per_second: int | None) -> None:
+    """How many requests a second a user may make with all their keys: 0 any number, None as the installation says."""
+    await tx.execute(SET_RATE, id_, per_second)
+
+
+RATE: Final = "SELECT rate_per_second FROM users WHERE id = $1"
+
+
+async def rate(tx: Tx, id_: UUID) -> int | None:
+    """A user's own rate, where they have one."""
+    found: int | None = await tx.fetchval(RATE, id_)
+    return found

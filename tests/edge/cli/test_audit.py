@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from tests.conftest import SECRETS
 from tests.edge.cli.conftest import CommandLine
 from tests.flow.conftest import inhabited
 from ulak.admin import audit
@@ -17,6 +18,7 @@ def live(dsn: str) -> None:
 
     async def work() -> None:
         db = await Database.open(dsn)
+        db.secrets = SECRETS
         async with inhabited(db) as world:
             service = await world.service()
             for who in (await world.customer(), await world.member()):

@@ -10,6 +10,7 @@ import shlex
 import asyncpg
 import pytest
 
+from tests.conftest import SECRETS
 from tests.edge.cli.conftest import CommandLine
 from tests.edge.cli.test_tree import COMMANDS
 
@@ -17,7 +18,10 @@ pytestmark = pytest.mark.slow
 
 #: commands that run until they are stopped, make the schema, need no database, need a message that was sent, or whose
 #: answer is a file
-APART = {"serve", "demo", "simulate-carrier", "migrate", "text", "message show", "message export"}
+APART = {
+    *("serve", "demo", "simulate-carrier", "migrate", "text", "message show", "message export"),
+    "secrets generate",
+}
 
 READING = [
     "user list",
@@ -42,13 +46,18 @@ READING = [
 CHANGING = [
     ("user create lale --email lale@example.com --password-stdin", "user.create", "lale"),
     ("user set-state lale disabled", "user.set-state", "lale"),
+    ("user set-rate mark 50", "user.set-rate", "mark"),
     ("user set-password mark --password-stdin", "user.set-password", "mark"),
     ("user reset-second-factor mark", "second-factor.reset", "mark"),
     ("operator create ayse --role viewer --password-stdin", "operator.create", "ayse"),
     ("operator set-password AYSE --password-stdin", "operator.set-password", "ayse"),
     ("operator reset-second-factor ayse", "second-factor.reset", "ayse"),
     ("operator set-state ayse disabled", "operator.set-state", "ayse"),
-    ("key create mark --name shop --allow-ip 10.0.0.0/8", "key.create", "mark"),
+    (
+        "key create mark --name shop --allow-ip 10.0.0.0/8 --scope sms:send --expires 2099-01-31 --rate 5",
+        "key.create",
+        "mark",
+    ),
     ("key revoke KEY", "key.revoke", "KEY"),
     ("org create Another", "org.create", "Another"),
     ("org add-member Another mark", "org.add-member", "Another"),
@@ -78,6 +87,7 @@ CHANGING = [
     ("sender remove --service BobSMS --user mark", "sender.remove", "mark"),
     ("price add --service BobSMS --kind percent --value=-10", "price.add", "BobSMS"),
     ("price remove RULE", "price.remove", "RULE"),
+    ("secrets rotate", "secrets.rotate", "SECRET"),
 ]
 
 EVERY = [*READING, *(words for words, _, _ in CHANGING)]
@@ -91,6 +101,7 @@ def name_of(words: str) -> str:
 
 
 def fill(words: str, ids: dict[str, str]) -> str:
+    words = words.replace("SECRET", SECRETS.first.hex())
     for name in ("KEY", "RULE"):
         words = words.replace(name, ids.get(name, NOBODY))
     return words
@@ -185,12 +196,18 @@ REFUSED = [
     "user create lale --email nobody",
     "user set-state nobody disabled",
     "user reset-second-factor nobody",
+    "user set-rate nobody 5",
+    "user set-password nobody --password-stdin",
+    "user set-rate mark often",
     "operator create 'a b'",
     "operator set-password nobody",
     "operator set-state nobody disabled",
     "operator reset-second-factor nobody",
     "key create mark --allow-ip everywhere",
     "key create nobody",
+    "key create mark --expires 2020-01-31",
+    "key create mark --expires soon",
+    "key create mark --rate 0",
     "key revoke KEY",
     "key revoke that-one",
     "org create 'MAIN organization'",

@@ -14,6 +14,7 @@ from uuid import UUID
 import openpyxl
 import pytest
 
+from tests.conftest import SECRETS
 from tests.edge.cli.conftest import CommandLine
 from tests.flow.conftest import inhabited
 from tests.harness.process import ULAK, heed_ctrl_c
@@ -47,6 +48,7 @@ def send(dsn: str, username: str, texts: list[str] | str, to: int = 0) -> UUID:
 
     async def work() -> UUID:
         db = await Database.open(dsn)
+        db.secrets = SECRETS
         try:
             async with db.reading() as tx:
                 user_id = await tx.fetchval("SELECT id FROM users WHERE username = $1", username)
@@ -72,6 +74,7 @@ def end(dsn: str, position: int, status: Status, network: str | None = None) -> 
 
     async def work() -> None:
         db = await Database.open(dsn)
+        db.secrets = SECRETS
         async with db.transaction() as tx:
             await tx.execute(
                 "UPDATE messages SET status = $2::text::message_status, network = $3, "

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tests.conftest import SECRETS
 from tests.edge.cli.conftest import CommandLine
 from tests.edge.cli.test_people import everything
 from ulak.admin import entrance
@@ -13,6 +14,7 @@ def signs_in(dsn: str, name: str, password: str) -> bool:
 
     async def attempt() -> bool:
         db = await Database.open(dsn)
+        db.secrets = SECRETS
         try:
             opened = await entrance.sign_in(
                 db, "operator", name=name, password=password, address=None, agent=""

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.conftest import SECRETS
 from tests.edge.cli.conftest import CommandLine
 from tests.flow.conftest import inhabited
 from ulak.base.db import Database
@@ -22,6 +23,7 @@ def lived(dsn: str) -> UUID:
 
     async def work() -> UUID:
         db = await Database.open(dsn)
+        db.secrets = SECRETS
         async with inhabited(db) as world:
             sending = await world.send(await world.customer(), await world.service(), to=2, text="[red]hi")
             pulse._counts.clear()

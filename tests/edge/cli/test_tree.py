@@ -27,7 +27,8 @@ RELIED_ON: dict[str, set[str]] = {
     "operator set-state": set(),
     "operator set-password": {"--password-stdin"},
     "operator reset-second-factor": set(),
-    "key create": {"--name", "--allow-ip"},
+    "user set-rate": set(),
+    "key create": {"--name", "--allow-ip", "--scope", "--expires", "--rate"},
     "key revoke": set(),
     "key list": set(),
     "org create": set(),
@@ -78,6 +79,8 @@ RELIED_ON: dict[str, set[str]] = {
     "price remove": set(),
     "price explain": {"--service", "--user", "--org"},
     "price list": set(),
+    "secrets generate": set(),
+    "secrets rotate": set(),
 }
 
 
@@ -114,7 +117,20 @@ def test_every_command_has_help_with_an_example_and_takes_json(name: str) -> Non
 
 @pytest.mark.parametrize(
     "group",
-    ["", "user", "operator", "key", "org", "credit", "carrier", "service", "sender", "price", "message"],
+    [
+        "",
+        "user",
+        "operator",
+        "key",
+        "org",
+        "credit",
+        "carrier",
+        "service",
+        "sender",
+        "price",
+        "message",
+        "secrets",
+    ],
 )
 def test_a_group_alone_lists_its_commands(group: str) -> None:
     done = CliRunner().invoke(app, [*group.split(), "--help"])

@@ -251,6 +251,17 @@ async def test_a_user_is_shut_out_and_let_in(db: Database, ayse: Browser) -> Non
     assert await ayse.refused(f"{at}/state", state="gone") == "Choose one of what there is."
 
 
+async def test_a_rate_is_set_shown_and_taken_back(db: Database, ayse: Browser) -> None:
+    at = await user(db)
+
+    assert await ayse.done(f"{at}/rate", rate="50") == "The rate is set."
+    assert await last_line(db) == ("user.set-rate", "mark", {"before": {"rate": None}, "after": {"rate": 50}})
+    assert 'value="50"' in (await ayse.get(at)).text
+    assert (await ayse.post(f"{at}/rate", rate="often")).status_code == 400
+    await ayse.done(f"{at}/rate", rate="")
+    assert await value(db, "SELECT rate_per_second FROM users WHERE username = 'mark'") is None
+
+
 async def test_another_password_is_shown_once_and_ends_sessions(db: Database, ayse: Browser) -> None:
     await accounts.create_user(db, BY, "ece", "ece@example.com", PASSWORD)
     async with browsing(db) as browser:
@@ -638,7 +649,8 @@ async def test_a_carrier_is_made_and_changed_and_its_password_never_shown(
     assert detail["after"]["host"] == "smsc.example"
     assert detail["after"]["ignore_case"] is True
     assert "secrets" not in detail
-    assert await value(db, "SELECT password FROM carriers WHERE name = 'main'") == "secret"
+    kept = [one.carrier for one in await carriers.listed(db) if one.carrier.name == "main"]
+    assert carriers.password_of(kept[0], db.secrets) == "secret"
     await ayse.done(f"{at}/settings", **(CARRIER | {"password": "another"}))
     assert (await last_line(db))[2]["secrets"] == ["password"]
     for path in (at, f"{at}/settings", "/operator/carriers", "/operator/audit"):
@@ -840,6 +852,7 @@ async def every_change(db: Database) -> list[tuple[str, dict[str, Any]]]:
         (f"{its}/second-factor", {}),
         (f"{its}/credit", {"way": "topup", "amount": "1", "note": "n"}),
         (f"{its}/keys/{made.key.id}/revoke", {}),
+        (f"{its}/rate", {"rate": "5"}),
         (f"{its}/look", {}),
         (f"{at}/state", {"state": "inactive"}),
         (f"{at}/credit", {"way": "topup", "amount": "1", "note": "n"}),

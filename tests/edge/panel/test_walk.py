@@ -103,6 +103,7 @@ CONSOLE: Final[dict[str, bool]] = {
     "POST /customers/users/{id}/second-factor": True,
     "POST /customers/users/{id}/credit": True,
     "POST /customers/users/{id}/keys/{key}/revoke": True,
+    "POST /customers/users/{id}/rate": True,
     "POST /customers/users/{id}/look": True,
     "GET /customers/organizations/{id}": False,
     "POST /customers/organizations/{id}/state": True,
@@ -463,7 +464,9 @@ async def test_a_form_of_ours_is_taken_with_what_a_browser_says_of_it(town: Town
     browser = await town.browser(mark.user)
 
     answer = await browser.post(
-        "/panel/keys", {"name": "mine"}, headers={"origin": ORIGIN, "sec-fetch-site": "same-origin"}
+        "/panel/keys",
+        {"name": "mine", "scope": "sms:send"},
+        headers={"origin": ORIGIN, "sec-fetch-site": "same-origin"},
     )
 
     assert answer.status_code == 200

@@ -14,19 +14,22 @@ import structlog
 from prometheus_client import Counter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from ulak.base import logs, metrics
 from ulak.base.db import UNREACHABLE
 from ulak.edge import problem
 from ulak.edge.auth import Caller, caller_of, context_of
-from ulak.edge.limits import Allowance, Limiter
+from ulak.edge.limits import Allowance
 from ulak.edge.rooms import Rooms
 from ulak.flow import pulse
 from ulak.flow.pulse import What
+from ulak.flow.recognise import SHAPE
 from ulak.rules import ids
 from ulak.rules.permission import Permission
 from ulak.rules.refusal import Code, Refused, said
+from ulak.rules.scope import Scope
 from ulak.rules.tenancy import Context
 
 _log = structlog.get_logger(__name__)
@@ -69,10 +72,12 @@ def _too_large(bytes_max: int) -> Refused:
 class Action:
     """What one method does: the handler, and what the caller needs for it.
 
-    `in_context`: whether x-org-id counts here; `needs`: the permission a member must have.
+    `scope`: what its key must be good for; `in_context`: whether x-org-id counts here; `needs`: the permission a member
+    must have.
     """
 
     handler: Callable[[Call], Awaitable[Response]]
+    scope: Scope
     in_context: bool = True
     needs: Permission | None = None
 
@@ -80,16 +85,16 @@ class Action:
 class Resource:
     """One path of the API as an ASGI application."""
 
-    def __init__(self, route: str, rooms: Rooms, limiter: Limiter, **actions: Action) -> None:
+    def __init__(self, route: str, rooms: Rooms, **actions: Action) -> None:
         self._route = route
+        self._rooms = rooms
         self._directory = rooms.directory
-        self._uses = rooms.uses
-        self._limiter = limiter
+        self._rate = rooms.config.rate_per_second
         self._actions = actions
         self._seconds = metrics.REQUEST_SECONDS.labels(route)
         self._answered: dict[int, Counter] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         started = time.perf_counter()
         request = Request(scope, receive)
@@ -132,25 +137,40 @@ class Resource:
                 sorted({*self._actions, *(["HEAD"] if "GET" in self._actions else [])})
             )
             raise Refused(Code.METHOD_NOT_ALLOWED, f"This path answers {headers['allow']}.")
-        address = request.client.host if request.client else None
-        caller = await caller_of(self._directory, request.headers.get("x-api-key"), address)
-        self._uses.note(caller.key_id)
+        caller = await self._caller(request)
+        self._rooms.uses.note(caller.key)
         self._limit(caller, headers)
         org_header = request.headers.get("x-org-id") if action.in_context else None
-        who = await context_of(self._directory, caller, org_header, action.needs)
+        who = await context_of(self._directory, caller, org_header, action.needs, action.scope)
         response = await action.handler(Call(request, caller, who))
         response.headers.update(headers)
         return response
 
+    async def _caller(self, request: Request) -> Caller:
+        key, address = request.headers.get("x-api-key"), self._rooms.origin.address(request)
+        try:
+            return await caller_of(self._directory, key, address)
+        except Refused:
+            if key and SHAPE.fullmatch(key):  # anything else is nobody's key, and no guess
+                self._rooms.strangers.failed(key, address, time.monotonic())
+            raise
+
     def _limit(self, caller: Caller, headers: dict[str, str]) -> None:
-        if not self._limiter.per_second:
+        """Refuse what is above the rate of the caller, or of their key where it has one."""
+        its = caller.key
+        rate = self._rate if its.user_rate is None else its.user_rate
+        rates = [(caller.user.id, rate)] if rate else []
+        if its.grant.rate_per_second:
+            rates.append((its.key_id, its.grant.rate_per_second))
+        if not rates:
             return
-        allowance = self._limiter.ask(caller.key_id, time.monotonic())
+        allowance = self._rooms.limiter.ask(rates, time.monotonic())
         headers |= _limit_headers(allowance)
         if not allowance.allowed:
+            whose = "This key" if allowance.limit != rate else "You"
             raise Refused(
                 Code.RATE_LIMITED,
-                f"This key may ask {allowance.limit} times a second.",
+                f"{whose} may ask {allowance.limit} times a second.",
                 retry_after=allowance.reset_seconds,
             )
 

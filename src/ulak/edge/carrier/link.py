@@ -18,6 +18,7 @@ from smpp.backoff import Backoff
 from smpp.client import Answer, BindRefused, ClientOptions, Delivery, tls_context
 from smpp.pair import Bind, bind
 from smpp.pdu import Status, words
+from ulak.admin.carriers import password_of
 from ulak.base import metrics
 from ulak.base.config import Config
 from ulak.base.db import COLLISION, UNREACHABLE, Database
@@ -160,7 +161,7 @@ class Link:
             host=its.host,
             port=its.port,
             system_id=its.system_id,
-            password=its.password,
+            password=password_of(its, self._db.secrets),
             system_type=its.system_type,
             window_max=its.window_max,
             enquire_seconds=self._config.enquire_seconds,

@@ -6,13 +6,16 @@ chooses between carriers.
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 from uuid import uuid4
 
 import structlog
 
+from ulak.admin.carriers import password_of
 from ulak.base.config import Config
 from ulak.base.db import COLLISION, UNREACHABLE, Database
+from ulak.base.secrets import SecretsError
 from ulak.edge.carrier.trunk import Trunk
 from ulak.edge.listening import listening
 from ulak.flow import presence
@@ -72,7 +75,9 @@ class Links:
         for carrier_id, (_, task) in list(self._trunks.items()):
             if task.done():
                 await self._report(carrier_id)
-        stale = [id_ for id_, (trunk, _) in self._trunks.items() if wanted.get(id_) != trunk.carrier]
+        stale = [
+            id_ for id_, (trunk, _) in self._trunks.items() if self._differs(trunk.carrier, wanted.get(id_))
+        ]
         await self._stop(stale)
         for carrier_id in wanted.keys() - self._trunks.keys():
             trunk = Trunk(self._db, wanted[carrier_id], self._config)
@@ -80,6 +85,17 @@ class Links:
             task.add_done_callback(lambda _: self._changed.set())
             self._trunks[carrier_id] = trunk, task
             await self._tell()
+
+    def _differs(self, runs: carriers.Carrier, wanted: carriers.Carrier | None) -> bool:
+        """Whether a carrier has changed; that its password was sealed anew changes nothing."""
+        if wanted is None or replace(wanted, password=runs.password) != runs:
+            return True
+        ours = self._db.secrets
+        try:
+            return wanted.password != runs.password and password_of(wanted, ours) != password_of(runs, ours)
+        except SecretsError as error:  # what runs goes on: a restart with the new secret key comes
+            _log.error("password_sealed", carrier=runs.name, error=str(error))
+            return False
 
     async def _keep_telling(self) -> None:
         while True:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
+from typer.core import TyperCommand
 
 from ulak.admin import carriers
 from ulak.edge.cli import shown
@@ -102,7 +103,7 @@ def _settings(
     system_type: Annotated[str | None, typer.Option(help="Where the carrier asks for one.")] = None,
     tls: Annotated[
         Tls | None,
-        typer.Option(help="verified: certificate and host name are checked.", show_default="off"),
+        typer.Option(help="Alone or verified: certificate and host name are checked.", show_default="off"),
     ] = None,
     tls_ca: Annotated[
         Path | None,
@@ -182,6 +183,20 @@ def _with_settings(*, new: bool) -> Callable[[Callable[..., None]], Callable[...
     return extended
 
 
+class _TlsAlone(TyperCommand):
+    """A command in which `--tls` without a word after it is `--tls verified`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Say the word that was left out."""
+        said = [word for at, word in enumerate(args) for word in self._said(word, args[at + 1 : at + 2])]
+        rest: list[str] = super().parse_args(ctx, said)
+        return rest
+
+    def _said(self, word: str, after: list[str]) -> list[str]:
+        is_alone = word == "--tls" and (not after or after[0].startswith("-"))
+        return ["--tls", Tls.verified.value] if is_alone else [word]
+
+
 def _without_default(annotation: Any) -> Any:
     """An option as it is, but for the default that its help shows."""
     kind, info = get_args(annotation)
@@ -196,7 +211,7 @@ def _plain(settings: dict[str, Any]) -> dict[str, Any]:
     return plain | {"window_max": plain.pop("window"), "tls_ca": _authorities(plain["tls_ca"])}
 
 
-@carrier_app.command("create")
+@carrier_app.command("create", cls=_TlsAlone)
 @_with_settings(new=True)
 def create_carrier(
     name: CarrierName,
@@ -216,7 +231,7 @@ def create_carrier(
     answer(shown.carrier(made), json_, f"Made the carrier {made.name}.")
 
 
-@carrier_app.command("set")
+@carrier_app.command("set", cls=_TlsAlone)
 @_with_settings(new=False)
 def set_carrier(
     name: CarrierName,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ulak.edge.cli import carriers, messages, operators, people, run, sales, statement, status, texts
+from ulak.edge.cli import carriers, messages, operators, people, run, sales, secrets, statement, status, texts
 from ulak.edge.cli.session import Json, answer, attempt, config, connected
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ _GROUPS = {
     "sender": sales.sender_app,
     "price": sales.price_app,
     "message": messages.message_app,
+    "secrets": secrets.secrets_app,
 }
 
 run.register(app)
@@ -63,14 +64,17 @@ def migrate(json_: Json = False) -> None:
 
     Example: ulak migrate
     """
+    from ulak.admin.vault import unlock
     from ulak.base.migrate import migrate as bring_up_to_date
     from ulak.edge.processes import database_server
 
     settings = config()
 
     async def work() -> list[str]:
-        async with database_server(settings) as dsn, connected(dsn):
-            return await bring_up_to_date(dsn)
+        async with database_server(settings) as dsn, connected(dsn) as db:
+            applied = await bring_up_to_date(dsn)
+            await unlock(db, settings)  # which seals what an older Ulak wrote
+            return applied
 
     done = attempt(lambda: asyncio.run(work()))
     answer({"applied": done}, json_, f"Applied {', '.join(done)}." if done else "Nothing to do.")

@@ -1,17 +1,19 @@
 """The commands about who there is and what they hold: user, key, org, credit."""
 
+import re
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
 from ulak.admin import accounts, credit, groups
-from ulak.edge.cli import shown
-from ulak.edge.cli.session import Json, actor, answer, config, fail, with_database
+from ulak.edge.cli import shown, times
+from ulak.edge.cli.session import Json, actor, answer, attempt, config, fail, with_database
 from ulak.rules import money
 from ulak.rules.permission import DEFAULT, Permission
+from ulak.rules.scope import EVERY, Scope
 
 user_app = typer.Typer(no_args_is_help=True, help="Users: who can hold keys, credit and memberships.")
 key_app = typer.Typer(no_args_is_help=True, help="API keys: what a customer's program shows to be somebody.")
@@ -103,6 +105,35 @@ def set_user_password(
     answer(shown.user_line(row), json_, f"{row.username} has another password.")
 
 
+@user_app.command("set-rate")
+def set_user_rate(
+    username: Username,
+    rate: Annotated[
+        str,
+        typer.Argument(metavar="RATE", help="Requests a second; 0: no limit; default: ULAK_RATE_PER_SECOND."),
+    ],
+    json_: Json = False,
+) -> None:
+    """Bound how often a user may ask the API, with all their keys together.
+
+    Example: ulak user set-rate mark 50
+    """
+    per_second = None if rate == "default" else _whole(rate)
+    with_database(lambda db: accounts.set_user_rate(db, actor(), username, per_second))
+    said = "as often as the installation says" if per_second is None else f"{per_second} times a second"
+    answer(
+        {"username": username, "ratePerSecond": per_second},
+        json_,
+        f"{username} may ask {said if per_second != 0 else 'as often as they like'}.",
+    )
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        fail(f"{text!r} is no rate: give a whole number, or the word default.")
+    return int(text)
+
+
 @key_app.command("create")
 def create_key(
     username: Username,
@@ -111,13 +142,24 @@ def create_key(
         list[str] | None,
         typer.Option("--allow-ip", metavar="CIDR", help="Usable from here only; may be repeated."),
     ] = None,
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="Good for this only; may be repeated. Without any: for all.")
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Good until then, or to the end of that day (UTC).")
+    ] = None,
+    rate: Annotated[int | None, typer.Option(help="Requests a second of this key alone.")] = None,
     json_: Json = False,
 ) -> None:
     """Make an API key. It is shown this once; only a hash of it is kept.
 
-    Example: ulak key create mark --name shop --allow-ip 10.0.0.0/8
+    Example: ulak key create mark --name shop --allow-ip 10.0.0.0/8 --scope sms:send --expires 2027-01-31
     """
-    made = with_database(lambda db: accounts.create_key(db, actor(), username, name, tuple(allow_ip or ())))
+    until = attempt(lambda: times.last_instant(expires))
+    its: dict[str, Any] = {"scopes": scope or EVERY, "expires_at": until, "rate_per_second": rate}
+    made = with_database(
+        lambda db: accounts.create_key(db, actor(), username, name, tuple(allow_ip or ()), **its)
+    )
     answer(
         shown.new_key(made), json_, f"{made.secret}\nKeep it: it is not shown again. Its id is {made.key.id}."
     )

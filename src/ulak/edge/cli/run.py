@@ -37,6 +37,7 @@ def serve(
     keeper_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     name: Annotated[str, typer.Option(hidden=True)] = "",
     place: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    limits_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     json_: Json = False,
 ) -> None:
     """Serve the API, keep the links to the carriers, sweep up: until Ctrl-C or SIGTERM.
@@ -66,7 +67,7 @@ def serve(
         )
         print(line, flush=True)  # noqa: T201
 
-    inherited = Inherited(listen_fd, keeper_fd, name, place)
+    inherited = Inherited(listen_fd, keeper_fd, limits_fd, name, place)
     attempt(lambda: uvloop.run(serve_roles(settings, roles, inherited, ready)))
 
 

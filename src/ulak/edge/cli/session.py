@@ -18,10 +18,12 @@ from urllib.parse import urlsplit
 import asyncpg
 import typer
 
+from ulak.admin.vault import unlock
 from ulak.base.config import Config, ConfigError
 from ulak.base.db import COLLISION, UNREACHABLE, Database
 from ulak.base.embedded import Embedded, EmbeddedError
 from ulak.base.migrate import migrate, pending
+from ulak.base.secrets import SecretsError
 from ulak.rules.actor import Actor
 from ulak.rules.refusal import Code, Refused
 
@@ -76,7 +78,7 @@ def attempt(work: Callable[[], T]) -> T:
     """Run a command's work; what people can mend ends in one sentence and exit code 1."""
     try:
         return work()
-    except (Refused, ConfigError, EmbeddedError, OSError, asyncpg.PostgresError) as error:
+    except (Refused, ConfigError, SecretsError, EmbeddedError, OSError, asyncpg.PostgresError) as error:
         if os.environ.get("ULAK_LOG_LEVEL") == "debug":
             raise
         if isinstance(error, asyncpg.CharacterNotInRepertoireError | asyncpg.DataError) and _unwritable(
@@ -135,7 +137,7 @@ async def _patiently(db: Database, work: Callable[[Database], Awaitable[T]]) -> 
 
 @asynccontextmanager
 async def opened(settings: Config) -> AsyncIterator[Database]:
-    """The database of these settings, open and up to date; the embedded one is made and migrated as needed.
+    """The database of these settings, open, unlocked and up to date; the embedded one is made and migrated as needed.
 
     Refused with a sentence when a server does not answer or lacks migrations; `EmbeddedError` when the embedded
     one cannot be used.
@@ -143,12 +145,14 @@ async def opened(settings: Config) -> AsyncIterator[Database]:
     if settings.database_url is not None:
         async with connected(settings.database_url) as db:
             await _refuse_when_behind(db)
+            await unlock(db, settings)
             yield db
         return
     server = await Embedded.use(settings.data_dir)
     try:
         await migrate(server.dsn)
         async with connected(server.dsn) as db:
+            await unlock(db, settings)
             yield db
     finally:
         await server.release()

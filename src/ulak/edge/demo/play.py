@@ -19,6 +19,7 @@ from typing import Final
 from rich.console import Console
 from rich.live import Live
 
+from ulak.admin.vault import unlock
 from ulak.base.config import Config
 from ulak.base.db import Database
 from ulak.base.embedded import embedded
@@ -83,6 +84,7 @@ async def _show(
         database = await stack.enter_async_context(embedded(config.data_dir))
         db = await Database.open(database.dsn, connections_max=2)
         stack.push_async_callback(db.close)
+        await unlock(db, config)
     url = server.ready["url"]
     screen.step(console, f"PostgreSQL runs in {config.data_dir}")
     screen.step(console, f"The API answers on {url}")

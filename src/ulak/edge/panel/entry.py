@@ -101,8 +101,7 @@ def _local(reader: Reader, path: str) -> str:
 def _unencrypted(reader: Reader) -> bool:
     """Whether a browser would not keep our cookies: they go over https only, except on this machine itself."""
     url = reader.request.url
-    forwarded = reader.request.headers.get("x-forwarded-proto", "")
-    return reader.secure and url.scheme == "http" and forwarded != "https" and url.hostname not in LOCAL
+    return reader.secure and not reader.rooms.origin.encrypted(reader.request) and url.hostname not in LOCAL
 
 
 def of(door: security.Door) -> list[Page]:

@@ -73,7 +73,7 @@ class Reader:
     @property
     def address(self) -> str | None:
         """Where the request comes from."""
-        return self.request.client.host if self.request.client else None
+        return self.rooms.origin.address(self.request)
 
     @property
     def agent(self) -> str:

@@ -1,6 +1,9 @@
 """API keys: made, shown once, and revoked."""
 
+from collections.abc import Collection, Mapping
+from datetime import UTC, date, datetime, time
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
@@ -9,7 +12,16 @@ from ulak.edge.panel.forms import Values
 from ulak.edge.panel.languages import N_
 from ulak.edge.panel.page import Page
 from ulak.edge.panel.visit import Customer, no_such_page, uuid_of
-from ulak.rules.refusal import Refused
+from ulak.flow.accept import now
+from ulak.rules.refusal import Code, Refused
+from ulak.rules.scope import EVERY, Scope
+
+SCOPES: Final[Mapping[Scope, str]] = {
+    Scope.SMS_SEND: N_("send"),
+    Scope.SMS_READ: N_("read what was sent"),
+    Scope.ACCOUNT_READ: N_("read account and services"),
+}
+END_OF_DAY: Final = time(23, 59, 59, 999_000)
 
 
 async def keys_page(visit: Customer) -> Response:
@@ -20,14 +32,30 @@ async def keys_page(visit: Customer) -> Response:
 async def create_key(visit: Customer) -> Response:
     """`POST /keys`: a new key, shown this once."""
     form = visit.form
-    allowed = tuple(form["addresses"].replace(",", " ").split())
+    allowed, scopes = tuple(form["addresses"].replace(",", " ").split()), form.all("scope")
     try:
         made = await accounts.create_key(
-            visit.rooms.db, visit.actor, visit.user.username, form["name"], allowed
+            visit.rooms.db,
+            visit.actor,
+            visit.user.username,
+            form["name"],
+            allowed,
+            scopes=scopes,
+            expires_at=_end_of(form["expires"], visit.zone),
         )
     except Refused as refused:
-        return visit.refused(refused, "customer/keys.html", **await _state(visit, form.values))
+        return visit.refused(refused, "customer/keys.html", **await _state(visit, form.values, scopes))
     return visit.page("customer/keys.html", **{**await _state(visit), "made": made})
+
+
+def _end_of(day: str, zone: ZoneInfo) -> datetime | None:
+    """The last moment of a day as browsers send it; None where nothing was filled in."""
+    if not day:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(day), END_OF_DAY, zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Refused(Code.INVALID_VALUE, N_("The last day: write a day.")) from None
 
 
 async def revoke_key(visit: Customer) -> Response:
@@ -41,9 +69,18 @@ async def revoke_key(visit: Customer) -> Response:
     )
 
 
-async def _state(visit: Customer, values: Values | None = None) -> dict[str, object]:
+async def _state(
+    visit: Customer, values: Values | None = None, chosen: Collection[str] = EVERY
+) -> dict[str, object]:
     keys = await accounts.list_keys(visit.rooms.db, visit.user.username)
-    return {"keys": list(reversed(keys)), "values": values or Values(), "made": None}
+    return {
+        "keys": list(reversed(keys)),
+        "values": values or Values(),
+        "made": None,
+        "scopes": SCOPES,
+        "chosen": chosen,
+        "now": now(),
+    }
 
 
 PAGES: Final = [

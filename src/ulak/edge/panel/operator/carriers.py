@@ -72,7 +72,7 @@ _SAID: Final[Mapping[State, str]] = {
 
 async def new_carrier(visit: Operator) -> Response:
     """`GET /carriers/new`."""
-    blank = Settings(host="", port=2775, system_id="", password="")
+    blank = Settings(host="", port=2775, system_id="")
     return visit.page("operator/new-carrier.html", values=_written(blank), **_choices())
 
 
@@ -166,7 +166,7 @@ def _typed(form: Form) -> dict[str, Any]:
 
 def _written(its: Settings) -> Values:
     """The settings as a form holds them."""
-    names = [one.name for one in fields(Settings) if one.name not in ("password", "state", *SWITCHES)]
+    names = [one.name for one in fields(Settings) if one.name not in ("state", *SWITCHES)]
     written = {name: str(getattr(its, name)) for name in names}
     return Values({**written, **{name: "on" if getattr(its, name) else "" for name in SWITCHES}})
 

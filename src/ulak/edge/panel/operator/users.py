@@ -11,7 +11,7 @@ from ulak.edge.panel import security
 from ulak.edge.panel.forms import Values
 from ulak.edge.panel.languages import N_
 from ulak.edge.panel.operator import funding
-from ulak.edge.panel.operator.typed import chosen
+from ulak.edge.panel.operator.typed import chosen, whole_or_none
 from ulak.edge.panel.page import Page
 from ulak.edge.panel.visit import Operator, no_such_page, uuid_of
 from ulak.rules.refusal import Refused
@@ -64,6 +64,19 @@ async def move_credit(visit: Operator) -> Response:
     return _back(visit, its, said)
 
 
+async def set_rate(visit: Operator) -> Response:
+    """`POST /customers/users/{id}/rate`: how often they may ask, with all their keys together."""
+    its = await _facts(visit)
+    try:
+        rate = whole_or_none(visit.form, "rate", N_("Requests a second"))
+        await accounts.set_user_rate(visit.rooms.db, visit.actor, its.user.username, rate)
+    except Refused as refused:
+        return visit.refused(
+            refused, "operator/user.html", **await _state(visit, its, values=visit.form.values)
+        )
+    return _back(visit, its, visit.language.say(N_("The rate is set.")))
+
+
 async def revoke_key(visit: Operator) -> Response:
     """`POST /customers/users/{id}/keys/{key}/revoke`."""
     its = await _facts(visit)
@@ -110,6 +123,7 @@ PAGES: Final = [
     Page("POST", f"{_AT}/password", set_password, "operator"),
     Page("POST", f"{_AT}/second-factor", reset_second_factor, "operator"),
     Page("POST", f"{_AT}/credit", move_credit, "operator"),
+    Page("POST", f"{_AT}/rate", set_rate, "operator"),
     Page("POST", f"{_AT}/keys/{{key}}/revoke", revoke_key, "operator"),
     Page("POST", f"{_AT}/look", look, "operator"),
 ]
