@@ -32,7 +32,7 @@ ENGLISH: Final = frozenset(
 )
 #: Where codes stand between words: examples of what can be typed, how what carriers answer is written.
 CODES: Final = {
-    "/operator/audit": {"operator", "credit"},
+    "/operator/audit": {"operator", "credit", "send", "read", "account"},  # scopes are the API's own words
     "/operator/carriers": {"text", "next", "message"},
 }
 

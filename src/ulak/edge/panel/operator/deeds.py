@@ -24,6 +24,8 @@ ACTIONS: Final[Mapping[str, str]] = {
     "user.create": N_("made a user"),
     "user.set-state": N_("let a user in or shut them out"),
     "user.set-password": N_("set a password"),
+    "user.set-rate": N_("set how often a user may ask"),
+    "secrets.rotate": N_("sealed everything with the first secret"),
     "key.create": N_("made a key"),
     "key.revoke": N_("revoked a key"),
     "org.create": N_("made an organization"),
