@@ -17,7 +17,17 @@ pytestmark = pytest.mark.slow
 
 #: commands that run until they are stopped, make the schema, need no database, need a message that was sent, or whose
 #: answer is a file
-APART = {"serve", "demo", "simulate-carrier", "migrate", "text", "message show", "message export"}
+APART = {
+    "serve",
+    "demo",
+    "simulate-carrier",
+    "migrate",
+    "text",
+    "message show",
+    "message export",
+    "backup",
+    "restore",
+}
 
 READING = [
     "user list",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ulak.edge.cli import carriers, messages, operators, people, run, sales, statement, status, texts
+from ulak.edge.cli import backup, carriers, messages, operators, people, run, sales, statement, status, texts
 from ulak.edge.cli.session import Json, answer, attempt, config, connected
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ _GROUPS = {
 }
 
 run.register(app)
+backup.register(app)
 status.register(app)
 texts.register(app)
 statement.register(people.credit_app)
