@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from ulak.base.db import Database, Tx
-from ulak.rules import ids, money
+from ulak.rules import ids, money, phone
 from ulak.rules.refusal import Code, Refused
 from ulak.rules.status import FINAL
 from ulak.store import (
@@ -111,8 +111,8 @@ async def _events(tx: Tx, key: Key, message: Detail) -> list[Event]:
         Event(
             message.created_at,
             "accepted",
-            f"to {message.recipient}, for {money.fixed(message.price)}, by the {message.source}, valid until "
-            f"{message.expires_at:%Y-%m-%d %H:%M}Z",
+            f"to {phone.shown(message.recipient)}, for {money.fixed(message.price)}, by the {message.source}, "
+            f"valid until {message.expires_at:%Y-%m-%d %H:%M}Z",
         ),
         *(event for one in taken for event in _answered(one, names[one.carrier_id])),
         *(_incident(one, names) for one in happened),

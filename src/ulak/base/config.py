@@ -43,6 +43,7 @@ class Config:
     sweep_seconds           pause between two sweeps
     receipt_hours           how long a receipt without a message is kept
     history_days            how long the history of messages is kept: submits, receipts, incidents
+    retention_days          whole days after which texts and numbers are erased, what they cost is kept; 0: never
     database_connections_max  of one process
     api_processes           processes that answer HTTP
     carrier_processes       processes that keep links; each has every carrier's connections
@@ -75,6 +76,7 @@ class Config:
     sweep_seconds: float = 5.0
     receipt_hours: float = 96.0
     history_days: float = 90.0
+    retention_days: int = 0
     database_connections_max: int = 10
     api_processes: int = 1
     carrier_processes: int = 1
@@ -102,7 +104,7 @@ class Config:
             if (
                 isinstance(value, int | float)
                 and value == 0
-                and field.name not in {"port", "rate_per_second"}
+                and field.name not in {"port", "rate_per_second", "retention_days"}
             ):
                 raise ConfigError(f"ULAK_{field.name.upper()} must be above 0.")
         if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", self.base_path):
