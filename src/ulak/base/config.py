@@ -47,7 +47,9 @@ class Config:
     database_connections_max  of one process
     api_processes           processes that answer HTTP
     carrier_processes       processes that keep links; each has every carrier's connections
-    stop_seconds            how long a graceful stop may take
+    notice_seconds          how long /readyz says no before a stop begins, for a proxy to look elsewhere
+    drain_seconds           how long a stop waits for kept connections to bring one more request
+    stop_seconds            how long a graceful stop may take after that
     """
 
     database_url: str | None = None
@@ -80,6 +82,8 @@ class Config:
     database_connections_max: int = 10
     api_processes: int = 1
     carrier_processes: int = 1
+    notice_seconds: float = 0.0
+    drain_seconds: float = 5.0
     stop_seconds: float = 30.0
 
     @classmethod
@@ -101,11 +105,7 @@ class Config:
             value = getattr(self, field.name)
             if isinstance(value, int | float) and value < 0:
                 raise ConfigError(f"ULAK_{field.name.upper()} must not be negative.")
-            if (
-                isinstance(value, int | float)
-                and value == 0
-                and field.name not in {"port", "rate_per_second", "retention_days"}
-            ):
+            if isinstance(value, int | float) and value == 0 and field.name not in _MAY_BE_ZERO:
                 raise ConfigError(f"ULAK_{field.name.upper()} must be above 0.")
         if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", self.base_path):
             raise ConfigError("ULAK_BASE_PATH must look like /v1: segments that each begin with a slash.")
@@ -130,6 +130,7 @@ class Config:
         return values
 
 
+_MAY_BE_ZERO = frozenset({"port", "rate_per_second", "retention_days", "notice_seconds", "drain_seconds"})
 _READ_ELSEWHERE = frozenset({"ULAK_DEMO_ONCE"})  # by `ulak demo`
 
 

@@ -23,6 +23,7 @@ from ulak.base.config import Config
 from ulak.base.db import UNREACHABLE, Database
 from ulak.base.embedded import Embedded
 from ulak.base.migrate import migrate
+from ulak.edge import systemd
 from ulak.flow import pulse
 from ulak.rules.refusal import Code, Refused
 
@@ -53,9 +54,11 @@ async def serve(
         return await _run(config, config.database_url, roles, _inherited_socket(inherited), stop)
     async with database_server(config, stop) as dsn:
         await migrate(dsn)
-        listener = await _listen(config.host, config.port) if "api" in roles else None
+        listener = (
+            systemd.handed_socket() or await _listen(config.host, config.port) if "api" in roles else None
+        )
         groups = _groups(config, roles)
-        telling = asyncio.create_task(_tell_when_ready(listener, ready))
+        telling = asyncio.create_task(_tell(listener, ready, stop))
         try:
             if len(groups) == 1:
                 await _run(config, dsn, groups[0], listener, stop)
@@ -194,11 +197,19 @@ async def _keep(
     ours, theirs = os.pipe()  # nobody writes to it: it ends when we do
     try:
         async with asyncio.TaskGroup() as group:
+            group.create_task(_let_go(listener, stop))
             for roles in groups:
                 group.create_task(_keep_one(config, dsn, roles, listener, ours, stop))
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+async def _let_go(listener: socket.socket | None, stop: asyncio.Event) -> None:
+    """At the end the socket is its users' alone: held open here, it would take in connections for nobody."""
+    await stop.wait()
+    if listener:
+        listener.close()
 
 
 async def _keep_one(
@@ -217,7 +228,7 @@ async def _keep_one(
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if stop.is_set():
-            await _see_out(child, config.stop_seconds + 5)
+            await _see_out(child, config.notice_seconds + config.drain_seconds + config.stop_seconds + 5)
             return
         _log.error("process_died", roles=list(roles), code=child.returncode)
         pause = (
@@ -311,6 +322,14 @@ def address_of(listener: socket.socket) -> str:
     """The listening socket as a URL."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _tell(listener: socket.socket | None, ready: Callable[[str], None], stop: asyncio.Event) -> None:
+    """Say when everything answers, and when it is going to stop."""
+    await _tell_when_ready(listener, ready)
+    systemd.tell("READY=1")
+    await stop.wait()
+    systemd.tell("STOPPING=1")
 
 
 async def _tell_when_ready(listener: socket.socket | None, ready: Callable[[str], None]) -> None:

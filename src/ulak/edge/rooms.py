@@ -18,7 +18,10 @@ SEARCHES_AT_ONCE_MAX = 2
 
 
 class Rooms:
-    """The rooms of one process. `running` keeps the till going; `stopping` is set when the process is asked to stop."""
+    """The rooms of one process. `running` keeps the till going.
+
+    `leaving` is set when the process is asked to stop, `stopping` when it does.
+    """
 
     def __init__(self, config: Config, db: Database) -> None:
         self.config = config
@@ -33,6 +36,7 @@ class Rooms:
         self.acceptance = Acceptance(db, self.directory, self._till)
         self.uses = Uses(db)
         self.searches = asyncio.Semaphore(SEARCHES_AT_ONCE_MAX)
+        self.leaving = False
         self.stopping = asyncio.Event()
 
     @asynccontextmanager

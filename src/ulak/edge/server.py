@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,15 +14,34 @@ from ulak.edge.rooms import Rooms
 from ulak.edge.site import Site
 
 BACKLOG = 2048
+KEEP_SECONDS = 5
+"""An idle connection is kept for so long."""
+LOOK_SECONDS = 0.02
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling: signals are the process's."""
+    """uvicorn without its own signal handling: signals are the process's.
+
+    And with patience at the end. A connection that is kept open may have its next request on the way; closed now, that
+    one would fail. So each is answered once more, with the word that it is the last time (`Site`), and only what
+    brings nothing for `drain_seconds` is closed.
+    """
+
+    drain_seconds = 0.0
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nobody new, answer those who are there, and go."""
+        for server in self.servers:
+            server.close()
+        until = time.monotonic() + self.drain_seconds
+        while self.server_state.connections and time.monotonic() < until:
+            await asyncio.sleep(LOOK_SECONDS)
+        await super().shutdown(sockets)
 
 
 async def serve_http(config: Config, db: Database, listener: socket.socket, stop: asyncio.Event) -> None:
@@ -38,12 +58,17 @@ async def serve_http(config: Config, db: Database, listener: socket.socket, stop
             server_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
+            timeout_keep_alive=KEEP_SECONDS,
             timeout_graceful_shutdown=int(config.stop_seconds),
         )
     )
 
+    server.drain_seconds = config.drain_seconds
+
     async def leave() -> None:
         await stop.wait()
+        rooms.leaving = True
+        await asyncio.sleep(config.notice_seconds)
         rooms.stopping.set()
         server.should_exit = True
 

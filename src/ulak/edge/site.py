@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ulak.base.db import UNREACHABLE
 from ulak.base.migrate import pending
@@ -39,6 +39,8 @@ class Site:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application: a path without a parameter is found by its name, the others by the router."""
+        if self.rooms.stopping.is_set():
+            send = _last(send)
         found = self._fixed.get(scope["path"]) if scope["type"] == "http" else None
         if found is None and scope["type"] == "http" and scope["path"].startswith(PANEL):
             found = self._the_panel()
@@ -64,7 +66,9 @@ class Site:
         return [Route(path, Page(answer)) for path, answer in pages.items()]
 
     async def _ready(self, request: Request) -> Response:
-        """200 once the database answers and its schema is ours."""
+        """200 once the database answers and its schema is ours, until the process is asked to stop."""
+        if self.rooms.leaving:
+            return JSONResponse({"ready": False, "reason": "stopping"}, 503)
         try:
             async with asyncio.timeout(5), self.rooms.db.reading() as tx:
                 missing = await pending(tx)
@@ -93,6 +97,17 @@ class Page:
             refused = Refused(Code.METHOD_NOT_ALLOWED, "This path answers GET and HEAD.")
             response = refusal(refused, headers["x-request-id"], headers)
         await response(scope, receive, send)
+
+
+def _last(send: Send) -> Send:
+    """Answers after which the connection ends: the caller's next request finds another process."""
+
+    async def last(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+        await send(message)
+
+    return last
 
 
 def _fixed(body: bytes, media_type: str) -> Answer:
