@@ -30,6 +30,9 @@ class Config:
     log_format              console or json
     rate_per_second         requests a second for each key, 0: no limit
     body_bytes_max          of a request; advanced_body_bytes_max for `advanced`
+    requests_max            requests of the API that a process answers at once; the next one gets a 503
+    bodies_bytes_max        of the bodies of all of them together
+    wait_seconds_max        once an order has waited for so long to be paid, the next ones get a 503
     batch_requests_max      requests accepted together in one transaction
     bulk_recipients_min     above this a sending gets a transaction of its own
     queue_run_max           messages in one queue row
@@ -65,6 +68,9 @@ class Config:
     rate_per_second: int = 0
     body_bytes_max: int = 8 * 1024 * 1024
     advanced_body_bytes_max: int = 32 * 1024 * 1024
+    requests_max: int = 1000
+    bodies_bytes_max: int = 64 * 1024 * 1024
+    wait_seconds_max: float = 5.0
     batch_requests_max: int = 256
     bulk_recipients_min: int = 1000
     queue_run_max: int = 500

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 from ulak.base.config import Config
 from ulak.base.db import Database
+from ulak.edge.gate import Gate
 from ulak.edge.listening import listening
 from ulak.flow.accept import Acceptance
 from ulak.flow.directory import Directory
@@ -32,7 +33,9 @@ class Rooms:
             orders_max=config.batch_requests_max,
             bulk_min=config.bulk_recipients_min,
             run_max=config.queue_run_max,
+            wait_seconds_max=config.wait_seconds_max,
         )
+        self.gate = Gate(requests_max=config.requests_max, bytes_max=config.bodies_bytes_max)
         self.acceptance = Acceptance(db, self.directory, self._till)
         self.uses = Uses(db)
         self.searches = asyncio.Semaphore(SEARCHES_AT_ONCE_MAX)
