@@ -53,7 +53,19 @@ class Postgres:
             )
         else:
             source = f"host=127.0.0.1 port={of.port} user=ulak application_name={name}"
-            self._run("pg_basebackup", "-D", self.data, "-R", "-X", "stream", "-d", source, "--no-sync")
+            self._run(
+                "pg_basebackup",
+                "-D",
+                self.data,
+                "-R",
+                "-X",
+                "stream",
+                "-c",
+                "fast",
+                "-d",
+                source,
+                "--no-sync",
+            )
         with (self.data / "postgresql.conf").open("a") as conf:
             its = _QUICK | {"port": str(self.port), "unix_socket_directories": ""} | settings
             conf.writelines(f"{key} = '{value}'\n" for key, value in its.items())
