@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 LEASE_SECONDS = 2
 WINDOW = 20
 PER_SECOND = 300
-MESSAGES = 3000
+MESSAGES = 900
 CREDIT = 100_000
 SETTINGS = {"lease_seconds": LEASE_SECONDS, "reconnect_seconds_max": 1}
 
@@ -99,7 +99,7 @@ def test_three_nodes_keep_one_limit_and_take_over_from_the_killed(carrier: Carri
         body = {"to": [f"90555{n:07d}" for n in range(MESSAGES)], "message": "x", "serviceId": service}
         started = time.monotonic()
         assert http.post("/sms-sendings/simple", json=body).status_code == 201
-        for left, node in ((2000, links[0]), (1000, links[1])):
+        for left, node in ((MESSAGES * 2 // 3, links[0]), (MESSAGES // 3, links[1])):
             await_true(lambda left=left: listed(http)[0]["stats"]["nOfPending"] <= left, f"{left} left", 30)
             node.kill()
         await_true(lambda: listed(http)[0]["stats"]["nOfPending"] == 0, "all taken", 40)
