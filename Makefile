@@ -6,8 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format messages bench bench-scale bench-panel bench-growth bench-profile bench-plots \
-	screenshots lock clean
+.PHONY: help setup demo test check format messages bench bench-scale bench-panel bench-growth bench-overload \
+	bench-profile bench-plots screenshots lock clean
 
 help: ## list these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-panel: $(READY) ## measure the panel's pages over a million sendings (ARGS
 
 bench-growth: $(READY) ## measure 1 to 4 processes, 1 to 1,000 tenants (ARGS="--only tenants")
 	@exec $(BIN)/python -m bench.growth $(ARGS)
+
+bench-overload: $(READY) ## ten times more than it can take (ARGS="--seconds 120 --slow-ms 50")
+	@exec $(BIN)/python -m bench.overload $(ARGS)
 
 bench-profile: $(READY) ## where a message's microseconds go (ARGS="singles", "accepted" or "bulk")
 	@exec $(BIN)/python -m bench.profiles $(ARGS)

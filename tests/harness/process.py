@@ -8,6 +8,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,9 @@ READY_SECONDS = 60
 STOP_SECONDS = 30
 
 
+_HAND = 'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
+
+
 def heed_ctrl_c() -> None:
     """For `preexec_fn`: as in a terminal. A shell that started the tests in the background made everything below it
     deaf to it."""
@@ -28,11 +32,23 @@ def heed_ctrl_c() -> None:
 class Process:
     """A running `ulak …` that printed `{"ready": true, …}`; `ready` holds that line."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        listener: socket.socket | None = None,
+    ) -> None:
+        """With `listener` it is handed that socket, as systemd does."""
         self.log = log
+        command, handed = [ULAK, *arguments, "--json"], []
+        if listener:
+            handed = [listener.fileno()]
+            command = ["bash", "-c", f"{_HAND} 3<&{handed[0]}", "hand", *command]
         with log.open("ab") as stderr:
             self._process = subprocess.Popen(
-                [ULAK, *arguments, "--json"],
+                command,
+                pass_fds=handed,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

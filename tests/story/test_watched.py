@@ -104,7 +104,7 @@ def ready(url: str) -> bool:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_stopping_server_says_so_and_goes_on_answering(processes: int) -> None:
-    with Installation(drain_seconds=2, api_processes=processes) as ulak:
+    with Installation(notice_seconds=2, api_processes=processes) as ulak:
         ulak.start()
         url = ulak.url
         stopping = threading.Thread(target=ulak.stop)

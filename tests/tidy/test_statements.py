@@ -26,6 +26,7 @@ TENANT_TABLES = [
     "closed",
     "drafts",
     "hours",
+    "erased",
 ]
 
 #: Statements on carrier tables may reach a tenant's row only through tenant_id; these sweep a whole table.

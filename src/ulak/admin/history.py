@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from ulak.base.db import Database, Tx
-from ulak.rules import ids, reasons
+from ulak.rules import ids, phone, reasons
 from ulak.rules.money import Amount
 from ulak.rules.refusal import Code, Refused, Sentence, said
 from ulak.rules.status import FINAL, Status
@@ -142,7 +142,7 @@ async def _events(tx: Tx, key: Key, message: Detail) -> list[Event]:
 def _accepted(message: Detail) -> Sentence:
     return said(
         "to {number}, for {price:fixed}, by the {source}, valid until {until:%Y-%m-%d %H:%MZ}",
-        number=message.recipient,
+        number=phone.shown(message.recipient),
         price=Amount(message.price),
         source=message.source,
         until=message.expires_at,

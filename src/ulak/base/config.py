@@ -34,6 +34,9 @@ class Config:
     trusted_proxies         addresses or networks, with commas, whose word on a client's address counts
     rate_per_second         requests a second for each customer who has no rate of their own, 0: no limit
     body_bytes_max          of a request; advanced_body_bytes_max for `advanced`
+    requests_max            requests of the API that a process answers at once; the next one gets a 503
+    bodies_bytes_max        of the bodies of all of them together
+    wait_seconds_max        once an order has waited for so long to be paid, the next ones get a 503
     batch_requests_max      requests accepted together in one transaction
     bulk_recipients_min     above this a sending gets a transaction of its own
     queue_run_max           messages in one queue row
@@ -47,11 +50,13 @@ class Config:
     sweep_seconds           pause between two sweeps
     receipt_hours           how long a receipt without a message is kept
     history_days            how long the history of messages is kept: submits, receipts, incidents
+    retention_days          whole days after which texts and numbers are erased, what they cost is kept; 0: never
     database_connections_max  of one process
     api_processes           processes that answer HTTP
     carrier_processes       processes that keep links; each has every carrier's connections
-    stop_seconds            how long a graceful stop may take
-    drain_seconds           how long a stopping API goes on answering while /readyz says 503, 0: not at all
+    notice_seconds          how long /readyz says no before a stop begins, for a proxy to look elsewhere
+    drain_seconds           how long a stop waits for kept connections to bring one more request
+    stop_seconds            how long a graceful stop may take after that
     metrics_port            where a `ulak serve` without the API answers /metrics, /healthz and /readyz, 0: nowhere
     metrics_token           what whoever reads /metrics must present (Authorization: Bearer …); unset: anybody may
     low_balance             credits that hold less are counted in /metrics, in the currency's units; 0: none is
@@ -74,6 +79,9 @@ class Config:
     rate_per_second: int = 0
     body_bytes_max: int = 8 * 1024 * 1024
     advanced_body_bytes_max: int = 32 * 1024 * 1024
+    requests_max: int = 1000
+    bodies_bytes_max: int = 64 * 1024 * 1024
+    wait_seconds_max: float = 5.0
     batch_requests_max: int = 256
     bulk_recipients_min: int = 1000
     queue_run_max: int = 500
@@ -87,11 +95,13 @@ class Config:
     sweep_seconds: float = 5.0
     receipt_hours: float = 96.0
     history_days: float = 90.0
+    retention_days: int = 0
     database_connections_max: int = 10
     api_processes: int = 1
     carrier_processes: int = 1
+    notice_seconds: float = 0.0
+    drain_seconds: float = 5.0
     stop_seconds: float = 30.0
-    drain_seconds: float = 0.0
     metrics_port: int = 0
     metrics_token: str = ""
     low_balance: float = 0.0
@@ -161,7 +171,10 @@ class Config:
 
 
 _MAY_BE_ZERO = frozenset(
-    {"port", "metrics_port", "rate_per_second", "drain_seconds", "low_balance", "trace_share"}
+    {
+        *("port", "metrics_port", "rate_per_second", "retention_days", "notice_seconds", "drain_seconds"),
+        *("low_balance", "trace_share"),
+    }
 )
 _READ_ELSEWHERE = frozenset({"ULAK_DEMO_ONCE"})  # by `ulak demo`
 

@@ -2,9 +2,12 @@
 
 Any number of processes may call `migrate` at once; an advisory lock lets one work and the others find nothing
 left to do. Each file runs in a transaction of its own together with the row that remembers it, so a crash in
-the middle leaves the schema as it was before that file.
+the middle leaves the schema as it was before that file. The version before may go on serving meanwhile: a file that has
+to wait for somebody's lock gives way after a moment and tries again, because whoever comes behind a waiting ALTER TABLE
+waits with it.
 """
 
+import asyncio
 from importlib import resources
 from typing import Final
 
@@ -13,6 +16,9 @@ import asyncpg
 from ulak.base.db import Tx
 
 LOCK_KEY: Final = 0x756C616B  # 'ulak', the advisory lock of migrations
+
+LOCK_SECONDS: Final = 2
+TRIES_MAX: Final = 60
 
 _REMEMBER: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -36,13 +42,26 @@ async def migrate(dsn: str) -> list[str]:
         await connection.execute(_REMEMBER)
         missing = await pending(connection)
         sql = dict(_files())
+        await connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
         for name in missing:
-            async with connection.transaction():
-                await connection.execute(sql[name])
-                await connection.execute("INSERT INTO schema_migrations (name) VALUES ($1)", name)
+            await _apply(connection, name, sql[name])
         return missing
     finally:
         await connection.close()
+
+
+async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", name: str, sql: str) -> None:
+    """Apply one file, as soon as nobody stands in its way."""
+    for left in reversed(range(TRIES_MAX)):
+        try:
+            async with connection.transaction():
+                await connection.execute(sql)
+                await connection.execute("INSERT INTO schema_migrations (name) VALUES ($1)", name)
+            return
+        except asyncpg.LockNotAvailableError:
+            if not left:
+                raise
+            await asyncio.sleep(LOCK_SECONDS / 2)
 
 
 async def pending(tx: Tx) -> list[str]:

@@ -15,7 +15,7 @@ import structlog
 from ulak.admin import entrance
 from ulak.base.config import Config
 from ulak.base.db import COLLISION, UNREACHABLE, Database
-from ulak.flow import closing, fallback, numbers, pulse, searchable, summarised, sweep
+from ulak.flow import closing, fallback, numbers, pulse, retention, searchable, summarised, sweep
 from ulak.flow.accept import now
 from ulak.flow.pulse import What
 from ulak.rules.stretches import EPOCH
@@ -33,6 +33,8 @@ CLOSING_SECONDS: Final = 120.0
 #: What the last days' hours come to is gathered often; whether any before them is left, once a day.
 SUMMING_SECONDS: Final = 300.0
 SUMMINGS_BETWEEN_CATCHING_UP: Final = 288
+#: What is to be erased grows by a day at a time.
+ERASING_SECONDS: Final = 600.0
 RECENT: Final = timedelta(days=3)
 
 _log = structlog.get_logger(__name__)
@@ -46,6 +48,7 @@ async def run(db: Database, config: Config) -> None:
         tasks.create_task(_number(db))
         tasks.create_task(_sum_up(db))
         tasks.create_task(_close(db))
+        tasks.create_task(_erase(db, config))
 
 
 async def _gather(db: Database) -> None:
@@ -62,6 +65,12 @@ async def _close(db: Database) -> None:
     while True:
         await _whole(ledgers.round)
         await asyncio.sleep(CLOSING_SECONDS)
+
+
+async def _erase(db: Database, config: Config) -> None:
+    while config.retention_days:
+        await _whole(partial(retention.erase, db, days=config.retention_days))
+        await asyncio.sleep(ERASING_SECONDS)
 
 
 async def _sum_up(db: Database) -> None:
@@ -97,8 +106,9 @@ async def _sweep(db: Database, config: Config) -> None:
 
 
 async def _clean(db: Database, at: datetime, config: Config) -> bool:
+    kept = config.retention_days or config.history_days  # receipts quote texts
     return await sweep.old_records(
-        db, at, receipt_hours=config.receipt_hours, history_days=config.history_days
+        db, at, receipt_hours=config.receipt_hours, history_days=min(config.history_days, kept)
     )
 
 

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from ulak.admin.export import Export, Piece
 from ulak.rules import csv, ids, moment
 from ulak.rules.csv import Dialect
+from ulak.rules.text import ERASED
 from ulak.store.exports import Head
 
 #: What people read stands first, the ids that programs join by last.
@@ -83,7 +84,7 @@ class Records:
                 last_end, end = ended_at, moment.written(ended_at) if ended_at else ""
             message = shared if text is None else written(text)
             yield (
-                f"{created}{to}{s}{message}{s}{state(status, network)}{price(micros)}{money_back[refunded]}"
+                f"{created}{to or ERASED}{s}{message}{s}{state(status, network)}{price(micros)}{money_back[refunded]}"
                 f"{end}{before_id}{own ^ position + 1:05x}{csv.END}"
             )
 

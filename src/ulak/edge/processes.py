@@ -27,7 +27,7 @@ from ulak.base.config import Config
 from ulak.base.db import UNREACHABLE, Database
 from ulak.base.embedded import Embedded
 from ulak.base.migrate import migrate
-from ulak.edge import limits
+from ulak.edge import limits, systemd
 from ulak.edge.siblings import Siblings, make_place, remove_place
 from ulak.flow import pulse, traced
 from ulak.rules.refusal import Code, Refused
@@ -75,10 +75,10 @@ async def serve(
     async with database_server(config, stop) as dsn:
         await migrate(dsn)
         await _unlocked(config, dsn)
-        listener = await _listen(config.host, config.port) if "api" in roles else await _watch_port(config)
+        listener = await _front(config) if "api" in roles else await _watch_port(config)
         groups = _groups(config, roles)
         _announce(config, groups, listener)
-        telling = asyncio.create_task(_tell_when_ready(listener if "api" in roles else None, ready))
+        telling = asyncio.create_task(_tell(listener if "api" in roles else None, ready, stop))
         try:
             if len(groups) == 1:
                 await _run(config, dsn, groups[0], _Held(listener, Siblings(_names(groups)[0])), stop)
@@ -274,6 +274,7 @@ async def _keep(
     place, limits_fd = make_place(), limits.shared()
     try:
         async with asyncio.TaskGroup() as group:
+            group.create_task(_let_go(listener, stop))
             answering = [roles for roles in groups if "api" in roles] or groups[:1]
             for name, roles in zip(_names(groups), groups, strict=True):
                 hears = listener.fileno() if listener and roles in answering else None
@@ -283,6 +284,13 @@ async def _keep(
         remove_place(place)
         for descriptor in (ours, theirs, limits_fd):
             os.close(descriptor)
+
+
+async def _let_go(listener: socket.socket | None, stop: asyncio.Event) -> None:
+    """At the end the socket is its users' alone: held open here, it would take in connections for nobody."""
+    await stop.wait()
+    if listener:
+        listener.close()
 
 
 async def _keep_one(
@@ -296,7 +304,7 @@ async def _keep_one(
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if stop.is_set():
-            await _see_out(child, config.drain_seconds + config.stop_seconds + 5)
+            await _see_out(child, config.notice_seconds + config.drain_seconds + config.stop_seconds + 5)
             return
         _log.error("process_died", name=inherited.name, roles=list(roles), code=child.returncode)
         pause = (
@@ -368,6 +376,11 @@ def _inherited(its: Inherited, siblings: Siblings) -> _Held:
     return _Held(listener, siblings, -1 if its.limits_fd is None else its.limits_fd)
 
 
+async def _front(config: Config) -> socket.socket:
+    """The API's socket: the one that the service manager holds, or our own."""
+    return systemd.handed_socket() or await _listen(config.host, config.port)
+
+
 async def _watch_port(config: Config) -> socket.socket | None:
     """Where a `ulak serve` that has no API can be asked how it does."""
     return await _listen(config.host, config.metrics_port) if config.metrics_port else None
@@ -399,6 +412,14 @@ def address_of(listener: socket.socket) -> str:
     """The listening socket as a URL."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _tell(listener: socket.socket | None, ready: Callable[[str], None], stop: asyncio.Event) -> None:
+    """Say when everything answers, and when it is going to stop."""
+    await _tell_when_ready(listener, ready)
+    systemd.tell("READY=1")
+    await stop.wait()
+    systemd.tell("STOPPING=1")
 
 
 async def _tell_when_ready(listener: socket.socket | None, ready: Callable[[str], None]) -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 from ulak.base.config import Config
 from ulak.base.db import Database
+from ulak.edge.gate import Gate
 from ulak.edge.limits import Limiter
 from ulak.edge.listening import listening
 from ulak.edge.origin import Origin
@@ -23,7 +24,7 @@ SEARCHES_AT_ONCE_MAX = 2
 class Rooms:
     """The rooms of one process; with a descriptor its limits are those of all processes that hold it.
 
-    `running` keeps the till going; `stopping` is set when the process is asked to stop.
+    `running` keeps the till going. `leaving` is set when the process is asked to stop, `stopping` when it does.
     """
 
     def __init__(self, config: Config, db: Database, limits_fd: int = -1) -> None:
@@ -38,10 +39,13 @@ class Rooms:
             orders_max=config.batch_requests_max,
             bulk_min=config.bulk_recipients_min,
             run_max=config.queue_run_max,
+            wait_seconds_max=config.wait_seconds_max,
         )
+        self.gate = Gate(requests_max=config.requests_max, bytes_max=config.bodies_bytes_max)
         self.acceptance = Acceptance(db, self.directory, self._till)
         self.uses = Uses(db)
         self.searches = asyncio.Semaphore(SEARCHES_AT_ONCE_MAX)
+        self.leaving = False
         self.stopping = asyncio.Event()
 
     @asynccontextmanager

@@ -1,12 +1,13 @@
 """The HTTP server around the application: uvicorn on a socket that is already listening.
 
-A stop has two steps. From the first moment `/readyz` says 503, so that load balancers send nobody else; for
-`ULAK_DRAIN_SECONDS` everything is answered as before, new connections included. Then it listens no more, answers what
-it has begun, and is gone.
+A stop has three steps. From the first moment `/readyz` says 503, so that load balancers send nobody else; for
+`ULAK_NOTICE_SECONDS` everything is answered as before, new connections included. Then it listens no more, and kept
+connections are answered once more (`ULAK_DRAIN_SECONDS`). What it has begun it ends, and is gone.
 """
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -19,15 +20,34 @@ from ulak.edge.siblings import Siblings
 from ulak.edge.site import Site
 
 BACKLOG = 2048
+KEEP_SECONDS = 5
+"""An idle connection is kept for so long."""
+LOOK_SECONDS = 0.02
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling: signals are the process's."""
+    """uvicorn without its own signal handling: signals are the process's.
+
+    And with patience at the end. A connection that is kept open may have its next request on the way; closed now, that
+    one would fail. So each is answered once more, with the word that it is the last time (`Site`), and only what
+    brings nothing for `drain_seconds` is closed.
+    """
+
+    drain_seconds = 0.0
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nobody new, answer those who are there, and go."""
+        for server in self.servers:
+            server.close()
+        until = time.monotonic() + self.drain_seconds
+        while self.server_state.connections and time.monotonic() < until:
+            await asyncio.sleep(LOOK_SECONDS)
+        await super().shutdown(sockets)
 
 
 async def serve_http(
@@ -56,14 +76,18 @@ async def serve_http(
             server_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
+            timeout_keep_alive=KEEP_SECONDS,
             timeout_graceful_shutdown=int(config.stop_seconds),
         )
     )
 
+    server.drain_seconds = config.drain_seconds
+
     async def leave() -> None:
         await stop.wait()
+        rooms.leaving = True
+        await asyncio.sleep(config.notice_seconds)
         rooms.stopping.set()
-        await asyncio.sleep(config.drain_seconds)
         server.should_exit = True
 
     leaving = asyncio.create_task(leave(), name="leave")

@@ -11,7 +11,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ulak.base import logs
 from ulak.base.db import UNREACHABLE
@@ -43,6 +43,8 @@ class Site:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application: a path without a parameter is found by its name, the others by the router."""
+        if self.rooms.stopping.is_set():
+            send = _last(send)
         found = self._fixed.get(scope["path"]) if scope["type"] == "http" else None
         if found is None and self._api and scope["type"] == "http" and scope["path"].startswith(PANEL):
             found = self._the_panel()
@@ -76,7 +78,7 @@ class Site:
 
     async def _ready(self, request: Request) -> Response:
         """200 once the database answers and its schema is ours, until the process is asked to stop."""
-        if self.rooms.stopping.is_set():
+        if self.rooms.leaving:
             return JSONResponse({"ready": False, "reason": "stopping"}, 503)
         try:
             async with asyncio.timeout(5), self.rooms.db.reading() as tx:
@@ -110,6 +112,17 @@ class Page:
                 headers["www-authenticate"] = "Bearer"
             response = refusal(refused, headers["x-request-id"], headers)
         await response(scope, receive, send)
+
+
+def _last(send: Send) -> Send:
+    """Answers after which the connection ends: the caller's next request finds another process."""
+
+    async def last(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+        await send(message)
+
+    return last
 
 
 def _fixed(body: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Answer:

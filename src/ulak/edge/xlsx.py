@@ -22,6 +22,7 @@ from typing import IO, Final
 from ulak.admin.export import Export, Piece
 from ulak.edge.export import COLUMNS, WORDS_MAX, Chunk
 from ulak.rules import ids, money
+from ulak.rules.text import ERASED
 from ulak.store.exports import Head
 
 SHEET_ROWS_MAX: Final = 1_048_576
@@ -203,7 +204,7 @@ class Rows:
                 last_end, end = ended_at, _date(ended_at) if ended_at else _NOTHING
             message = shared if text is None else _text(text)
             yield (
-                f'<row>{created}<c t="inlineStr"><is><t>{to}</t></is></c>{message}{state(status, network)}'
+                f'<row>{created}<c t="inlineStr"><is><t>{to or ERASED}</t></is></c>{message}{state(status, network)}'
                 f"{price(micros)}{money_back[refunded]}{end}{before_id}{own ^ position + 1:05x}</t></is></c></row>"
             )
 

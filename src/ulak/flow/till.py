@@ -3,9 +3,13 @@
 While one transaction is in flight the next orders gather, and then go together: an order costs a share of a
 commit instead of a commit, and an idle till answers at once because nothing waits for a timer. A big order does not
 wait for others, nor they for it.
+
+What comes while the oldest one has waited for too long is refused at once: a queue that grows helps nobody, and whoever
+comes back in a second finds it shorter.
 """
 
 import asyncio
+import time
 from typing import Final
 
 import structlog
@@ -18,20 +22,32 @@ from ulak.store import idempotency
 
 TRIES_MAX: Final = 5
 BULKS_AT_ONCE_MAX: Final = 2
+BULKS_WAITING_MAX: Final = 32
+WAIT_SECONDS_MAX: Final = 5.0
 
 _log = structlog.get_logger(__name__)
 
 
-#: An order, and where its decision goes: the claim of an earlier twin, if there was one.
-Waiting = tuple[Order, "asyncio.Future[idempotency.Claim | None]"]
+#: An order, where its decision goes (the claim of an earlier twin, if there was one), and since when it waits.
+Waiting = tuple[Order, "asyncio.Future[idempotency.Claim | None]", float]
 
 
 class Till:
     """Takes orders from any number of tasks. `run` it in one task for as long as the server lives."""
 
-    def __init__(self, db: Database, *, orders_max: int, bulk_min: int, run_max: int) -> None:
+    def __init__(
+        self,
+        db: Database,
+        *,
+        orders_max: int,
+        bulk_min: int,
+        run_max: int,
+        wait_seconds_max: float = WAIT_SECONDS_MAX,
+    ) -> None:
         self._payment = Payment(db, bulk_min=bulk_min, run_max=run_max)
         self._orders_max = orders_max
+        self._wait_seconds_max = wait_seconds_max
+        self._n_bulks = 0
         self._waiting: list[Waiting] = []
         self._arrived = asyncio.Event()
         self._bulks = asyncio.Semaphore(BULKS_AT_ONCE_MAX)
@@ -40,15 +56,27 @@ class Till:
         """Pay and write an order; returns once it is committed.
 
         Returns the claim of an earlier twin if that one has answered this order already; raises `Refused`
-        with `insufficient_credit`, or with `unavailable` when the database cannot be reached.
+        with `insufficient_credit`, or with `unavailable` when the database cannot be reached, or too many wait.
         """
         if self._payment.is_big(order):
-            async with self._bulks:
-                return _answer((await self._decide_or_say_why([order]))[0])
+            return await self._pay_big(order)
+        at = time.monotonic()
+        if self._waiting and at - self._waiting[0][2] > self._wait_seconds_max:
+            raise unavailable()
         answer: asyncio.Future[idempotency.Claim | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((order, answer))
+        self._waiting.append((order, answer, at))
         self._arrived.set()
         return await answer
+
+    async def _pay_big(self, order: Order) -> idempotency.Claim | None:
+        if self._n_bulks >= BULKS_AT_ONCE_MAX + BULKS_WAITING_MAX:
+            raise unavailable()
+        self._n_bulks += 1
+        try:
+            async with self._bulks:
+                return _answer((await self._decide_or_say_why([order]))[0])
+        finally:
+            self._n_bulks -= 1
 
     async def run(self) -> None:
         """Pay whatever waits, for ever. When this ends, orders still waiting are refused."""
@@ -63,13 +91,13 @@ class Till:
                     if group:
                         await self._pay_together(group)
         finally:
-            for _, answer in self._waiting:
+            for _, answer, _ in self._waiting:
                 if not answer.done():
                     answer.set_exception(unavailable())
 
     async def _pay_together(self, group: list["Waiting"]) -> None:
-        decisions = await self._decide_or_say_why([order for order, _ in group])
-        for (_, answer), decision in zip(group, decisions, strict=True):
+        decisions = await self._decide_or_say_why([order for order, _, _ in group])
+        for (_, answer, _), decision in zip(group, decisions, strict=True):
             if not answer.done():
                 _set(answer, decision)
 

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from ulak.rules.text import ERASED
+
 _PLAIN: Final = re.compile(r"905[0-9]{9}")
 _TURKISH: Final = re.compile(r"(?:(?:\+|00)?90|0)?(5[0-9]{9})")
 _FOREIGN: Final = re.compile(r"(?:\+|00)([1-9][0-9]{6,14})|([1-46-9][0-9]{6,14})")
@@ -83,8 +85,8 @@ def why_not(raw: str, *, foreign: bool = False) -> Reason:
 
 
 def shown(number: int) -> str:
-    """A number as it is answered: 905550000000."""
-    return str(number)
+    """A number as it is answered: 905550000000; 0 is one that was erased."""
+    return str(number or ERASED)
 
 
 def _foreign(bare: str) -> int | None:

@@ -12,6 +12,8 @@ from typing import Final
 from ulak.rules.refusal import said
 
 TEXT_MAX: Final = 160
+ERASED: Final = "[erased]"
+"""What stands where a text or a number stood that was kept for long enough."""
 """Code points of a message, after normalisation."""
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")

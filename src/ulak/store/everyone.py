@@ -149,6 +149,23 @@ async def unsummed(tx: Tx, day: datetime) -> list[UUID]:
     return [row["id"] for row in await tx.fetch(UNSUMMED, day)]
 
 
+UNERASED: Final = """
+SELECT o.id
+  FROM (SELECT id FROM users UNION ALL SELECT id FROM organizations) o
+  LEFT JOIN erased e ON e.tenant_id = o.id
+ CROSS JOIN LATERAL (
+       SELECT FROM messages m
+        WHERE m.tenant_id = o.id AND m.sending_id < $1
+          AND (m.sending_id, m.position) > (coalesce(e.sending_id, '00000000-0000-0000-0000-000000000000'::uuid),
+                                            coalesce(e.position, -1))
+        LIMIT 1) m"""
+
+
+async def unerased(tx: Tx, end: UUID) -> list[UUID]:
+    """Tenants with messages before this id whose texts and numbers are not erased."""
+    return [row["id"] for row in await tx.fetch(UNERASED, end)]
+
+
 class Difference(NamedTuple):
     """Something the books say twice and differently."""
 

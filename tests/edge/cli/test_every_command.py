@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 APART = {
     *("serve", "demo", "simulate-carrier", "migrate", "text", "message show", "message export"),
     "secrets generate",
+    *("backup", "restore"),
 }
 
 READING = [

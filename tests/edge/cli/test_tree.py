@@ -15,6 +15,8 @@ RELIED_ON: dict[str, set[str]] = {
     "demo": {"--once", "--port"},
     "migrate": set(),
     "audit": set(),
+    "backup": set(),
+    "restore": {"--into", "--data-dir", "--go-on"},
     "simulate-carrier": {
         *("--port", "--receipts", "--delay-ms", "--undelivered", "--expired", "--throttle", "--seed"),
     },

@@ -21,6 +21,7 @@ from ulak.base import logs, metrics
 from ulak.base.db import UNREACHABLE
 from ulak.edge import problem
 from ulak.edge.auth import Caller, caller_of, context_of
+from ulak.edge.gate import Gate
 from ulak.edge.limits import Allowance
 from ulak.edge.rooms import Rooms
 from ulak.flow import pulse
@@ -44,6 +45,8 @@ class Call:
     request: Request
     caller: Caller
     who: Context
+    gate: Gate
+    held_bytes: int = 0
 
     async def body(self, bytes_max: int) -> bytes:
         """The JSON body, unread; refused when it is none or too long."""
@@ -55,6 +58,9 @@ class Call:
         declared = self.request.headers.get("content-length", "0")
         if declared.isascii() and declared.isdigit() and int(declared) > bytes_max:
             raise _too_large(bytes_max)
+        room = int(declared) if declared.isascii() and declared.isdigit() and int(declared) else bytes_max
+        self.gate.hold(room)
+        self.held_bytes += room
         chunks, size = [], 0
         async for chunk in self.request.stream():
             size += len(chunk)
@@ -90,6 +96,7 @@ class Resource:
         self._rooms = rooms
         self._directory = rooms.directory
         self._rate = rooms.config.rate_per_second
+        self._gate = rooms.gate
         self._actions = actions
         self._seconds = metrics.REQUEST_SECONDS.labels(route)
         self._answered: dict[int, Counter] = {}
@@ -102,7 +109,7 @@ class Resource:
         logs.REQUEST.set(request_id)
         headers = {"x-request-id": request_id}
         try:
-            response = await self._answer(request, headers)
+            response = await self._admitted(request, headers)
         except Refused as refused:
             response = self._refused(refused, request_id, headers)
         except ClientDisconnect:
@@ -130,6 +137,13 @@ class Resource:
             counter = self._answered[status] = metrics.REQUESTS.labels(self._route, status)
         counter.inc()
 
+    async def _admitted(self, request: Request, headers: dict[str, str]) -> Response:
+        self._gate.enter()
+        try:
+            return await self._answer(request, headers)
+        finally:
+            self._gate.leave()
+
     async def _answer(self, request: Request, headers: dict[str, str]) -> Response:
         action = self._actions.get("GET" if request.method == "HEAD" else request.method)
         if action is None:
@@ -142,7 +156,11 @@ class Resource:
         self._limit(caller, headers)
         org_header = request.headers.get("x-org-id") if action.in_context else None
         who = await context_of(self._directory, caller, org_header, action.needs, action.scope)
-        response = await action.handler(Call(request, caller, who))
+        call = Call(request, caller, who, self._gate)
+        try:
+            response = await action.handler(call)
+        finally:
+            self._gate.release(call.held_bytes)
         response.headers.update(headers)
         return response
 

@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from ulak.edge.cli import carriers, messages, operators, people, run, sales, secrets, statement, status, texts
+from ulak.edge.cli import (
+    backup,
+    carriers,
+    messages,
+    operators,
+    people,
+    run,
+    sales,
+    secrets,
+    statement,
+    status,
+    texts,
+)
 from ulak.edge.cli.session import Json, answer, attempt, config, connected
 
 app = typer.Typer(
@@ -34,6 +46,7 @@ _GROUPS = {
 }
 
 run.register(app)
+backup.register(app)
 status.register(app)
 texts.register(app)
 statement.register(people.credit_app)

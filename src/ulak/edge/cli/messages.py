@@ -8,6 +8,7 @@ from smpp.pdu import words
 from ulak.admin import find, history
 from ulak.edge.cli import export, shown
 from ulak.edge.cli.session import Json, answer, with_database
+from ulak.rules import phone
 
 message_app = typer.Typer(no_args_is_help=True, help="Messages: what became of one, or of all of them.")
 export.register(message_app)
@@ -47,7 +48,7 @@ def _told(found: history.History) -> str:
     whose = f"{found.username} in {found.organization}" if found.organization else found.username
     message = found.message
     lines = [
-        f"{message.recipient} · {message.status.value} · from {whose} with {found.service}"
+        f"{phone.shown(message.recipient)} · {message.status.value} · from {whose} with {found.service}"
         + (f" as {message.sender}" if message.sender else ""),
         f"{message.text!r}",
         *map(_line, found.events),

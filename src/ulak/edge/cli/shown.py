@@ -11,7 +11,7 @@ from ulak.admin.groups import Member, Membership
 from ulak.admin.history import History
 from ulak.admin.operators import NewOperator
 from ulak.admin.pricing import Explained, Listed
-from ulak.rules import moment, money
+from ulak.rules import moment, money, phone
 from ulak.store.carriers import Carrier
 from ulak.store.keys import ApiKey
 from ulak.store.operators import Operator
@@ -262,7 +262,7 @@ def history(row: History) -> Shown:
         "user": row.username,
         "service": row.service,
         "sender": message.sender,
-        "to": str(message.recipient),
+        "to": phone.shown(message.recipient),
         "text": message.text,
         "status": message.status.value,
         "network": message.network,

@@ -1,0 +1,56 @@
+"""The files in deploy/: units that systemd understands, a compose file that means what it says, settings that exist."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ulak.base.config import Config
+from ulak.edge.processes import ROLES
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+NOT_SETTINGS = {"ULAK_DB_PASSWORD"}
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    known = {f"ULAK_{field.name.upper()}" for field in fields(Config)} | NOT_SETTINGS
+    named = {
+        (path.name, name)
+        for path in [*DEPLOY.rglob("*"), ROOT / "docs/operations.md"]
+        if path.is_file()
+        for name in re.findall(r"ULAK_[A-Z_]*[A-Z]", path.read_text("utf-8"))
+    }
+    assert {one for one in named if one[1] not in known} == set()
+
+
+def test_the_compose_file_starts_two_of_each_on_one_database() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
+    roles = [its["command"][2] for its in services.values() if its["command"][0] == "serve"]
+    assert sorted(roles) == ["api", "api", "carriers", "carriers,courier"]
+    assert {role for its in roles for role in its.split(",")} == set(ROLES)
+    assert (DEPLOY / services["api-1"]["build"]["context"]).resolve() == ROOT
+
+
+def test_every_file_that_the_image_is_made_of_is_there() -> None:
+    for line in (DEPLOY / "Containerfile").read_text("utf-8").splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            assert all((ROOT / name).exists() for name in line.split()[1:-1]), line
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    for path in (DEPLOY / "systemd").iterdir():
+        text = path.read_text("utf-8").replace("/opt/ulak/bin/ulak", "/bin/true")
+        (tmp_path / path.name.replace("@.", "@1.")).write_text(text)
+    units = sorted(str(path) for path in tmp_path.iterdir() if path.suffix in {".service", ".socket"})
+    assert len(units) == 4
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True, check=False
+    )
+    ours = [line for line in (done.stdout + done.stderr).splitlines() if "ulak" in line]
+    assert ours == []
