@@ -221,8 +221,8 @@ async def inhabited(db: Database) -> AsyncIterator[World]:
     running = asyncio.create_task(till.run())
     async with db.transaction() as tx:
         carrier = await tx.fetchval(
-            "INSERT INTO carriers (name, host, port, system_id, password) "
-            "VALUES ('c', '127.0.0.1', 1, 's', 'p') RETURNING id"
+            "INSERT INTO carriers (name, host, port, system_id) "
+            "VALUES ('c', '127.0.0.1', 1, 's') RETURNING id"
         )
     yield World(db, directory, Acceptance(db, directory, till), carrier)
     running.cancel()

@@ -203,7 +203,7 @@ async def stopped_by(number: signal.Signals, db: Database, dsn: str) -> tuple[in
         await tx.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
         command = await asyncio.create_subprocess_exec(
             *(str(ULAK), "user", "create", "mark", "--email=mark@example.com"),
-            env=environment | {"ULAK_DATABASE_URL": dsn},
+            env=environment | {"ULAK_DATABASE_URL": dsn, "ULAK_SECRET_KEYS": os.environ["ULAK_SECRET_KEYS"]},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             preexec_fn=heed_ctrl_c,

@@ -246,7 +246,7 @@ def start(dsn: str, *words: str, **streams: Any) -> "subprocess.Popen[bytes]":
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ULAK_")}
     return subprocess.Popen(
         [ULAK, "message", "export", "--user=mark", *words],
-        env=environment | {"ULAK_DATABASE_URL": dsn},
+        env=environment | {"ULAK_DATABASE_URL": dsn, "ULAK_SECRET_KEYS": os.environ["ULAK_SECRET_KEYS"]},
         stdin=subprocess.DEVNULL,
         preexec_fn=heed_ctrl_c,
         **streams,
