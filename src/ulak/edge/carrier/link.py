@@ -212,7 +212,8 @@ class Link:
         self._client = None
         self._outbox.tell_troubles()
         await self._recorder.flush()
-        unsure = [item.unsure for item in self._unsure if not item.over]
+        doubtful = {id(item): item for item in (*self._unsure, *self._outbox.begun)}
+        unsure = [item.unsure for item in doubtful.values() if not item.over]
         self._unsure.clear()
         runs = [(run.id, run.first_position) for run in self._outbox.clear()]
         metrics.UNSURE.labels(self._label).inc(len(unsure))
@@ -289,7 +290,7 @@ class Link:
         self.pump()
 
     def _held_back(self) -> bool:
-        return self._recorder.clogged or self._stopping.is_set()
+        return self._recorder.clogged or self._stopping.is_set() or not self._feed.holds
 
     def _pump_in(self, seconds: float) -> None:
         if self._timer is None:
