@@ -1,6 +1,7 @@
 """A link by itself: what it does when there is nothing to do, and how soon it notices that there is."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -101,6 +102,26 @@ async def test_what_is_at_hand_stays_there_while_its_lease_may_be_somebody_elses
         assert await bench.ended(who, sending) == [Status.SENT] * 8
 
     assert (simulator.counters.distinct, simulator.counters.repeats) == (8, 0)
+
+
+async def test_a_link_that_fell_over_leaves_no_connection_behind(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*args: Any, **options: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(dispatch, "record", broken)
+    left_behind = True
+    with suppress(RuntimeError):
+        async with bench.carrier() as simulator:
+            await bench.world.send(await bench.world.customer(), await bench.world.service())
+            await seen(simulator, submits=1)
+            async with asyncio.timeout(3):
+                while simulator._bound:
+                    await asyncio.sleep(0.005)
+            left_behind = False
+
+    assert not left_behind
 
 
 async def seen(simulator: Simulator, **counters: int) -> None:

@@ -110,10 +110,11 @@ class Link:
         finally:
             for task in (keeping, recorder):
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-            if self._client:
-                self._client.close()
+            try:
+                await asyncio.gather(keeping, recorder, return_exceptions=True)
+            finally:
+                if self._client:  # else it would go on taking receipts, which nobody writes down
+                    self._client.close()
 
     # the connection
 
