@@ -22,7 +22,8 @@ ANSWER_SECONDS: Final = 15.0
 ASK_AGAIN_SECONDS: Final = 0.3
 FINAL: Final = frozenset({"sent", "not_sent", "no_signal"})
 SHORT: Final = "Fırtına geliyor {n}"
-LONG: Final = "A storm is coming, says the weather, and it will be long. {n} " * 4
+#: In letters that GSM-7 lacks: two parts.
+LONG: Final = "Fırtına uzun sürecek, herkes evinde kalsın. {n} " * 2
 PATHS: Final = {"single": "", "simple": "/simple", "advanced": "/advanced"}
 
 
