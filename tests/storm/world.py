@@ -104,7 +104,10 @@ class World:
 
     def port(self) -> int:
         """Where the API listens now."""
-        return int(self.ulak.url.rpartition(":")[2])
+        try:
+            return int(self.ulak.url.rpartition(":")[2])
+        except AssertionError:
+            raise ConnectionRefusedError from None  # it is being started
 
     async def calm(self) -> None:
         """Nothing is wrong any more."""
