@@ -95,10 +95,11 @@ def _tables(results: list[Result]) -> str:
         answers.update(one.answers)
     rows += ["; ".join(f"{n:,} {name}" for name, n in figures.items()) + "."]
     rows += ["Answers: " + ", ".join(f"{n:,} × {name}" for name, n in sorted(answers.items())) + ".", ""]
-    rows += ["| law | looked at | broken |", "| --- | ---: | ---: |"]
-    for one in results:
-        for law in one.laws:
-            rows.append(f"| {law.words} | {law.looked_at:,} | {len(law.broken)} |")
+    rows += [f"| law, and of how many it was asked | {' | '.join(heads)} | broken |"]
+    rows += [f"| --- |{' ---: |' * (len(heads) + 1)}"]
+    for same in zip(*(one.laws for one in results), strict=True):
+        asked = " | ".join(f"{law.looked_at:,}" for law in same)
+        rows.append(f"| {same[0].words} | {asked} | {sum(len(law.broken) for law in same)} |")
     rows += ["", f"{sum(one.seconds for one in results):.0f} s; seed {results[0].seed}."]
     for one in results:
         rows += [f"LEFT OUT: {name}" for name in one.left_out]

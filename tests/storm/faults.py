@@ -79,7 +79,8 @@ async def _kill(here: World, roles: str) -> None:
 
 async def kill_keeper(here: World, strength: float) -> None:
     """SIGKILL to `ulak serve` alone; its children notice, and somebody starts it again."""
-    os.kill(here.ulak.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.kill(here.ulak.pid, signal.SIGKILL)
     await asyncio.sleep(strength)
     await here.serve_again()
 
@@ -91,9 +92,9 @@ async def kill_everything(here: World, strength: float) -> None:
 
 async def stop_process(here: World, strength: float) -> None:
     """SIGSTOP to one process until its leases are somebody else's; then it goes on as if nothing had been."""
-    workers = here.workers()
-    if not workers:
-        return
+    async with asyncio.timeout(20):
+        while not (workers := here.workers()):
+            await asyncio.sleep(0.05)
     pid = sorted(workers)[int(strength * len(workers))]
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGSTOP)

@@ -196,8 +196,7 @@ def _carriers(here: World, everything: dict[str, Kept]) -> Iterable[Law]:
     yield Law("the carriers saw every message that goes again", n, unseen)
     yield Law("the carriers took every message that is sent, or it was paid back", n, unsent)
     yield Law("what is to go once went once", n, twice)
-    words = f"twice went at most what was in flight at the faults ({repeated} of {may})"
-    yield Law(words, repeated, over)
+    yield Law("what went twice is no more than was in flight at the faults", repeated, over)
 
 
 def _money(here: World, everything: dict[str, Kept]) -> Law:

@@ -143,6 +143,7 @@ def _collect(going: dict[asyncio.Task[None], str], result: Result) -> None:
     for task in [task for task in going if task.done()]:
         kind = going.pop(task)
         if error := task.exception():
+            result.happened[kind] -= 1
             result.failed.append(f"{kind}: {type(error).__name__}: {error}")
 
 
@@ -184,6 +185,7 @@ def _sum_up(here: World, result: Result, everything: dict[str, laws.Kept]) -> No
         "answered by an earlier twin": here.ledger.replays,
         "connections carriers dropped": sum(carrier.counters.dropped for carrier in carriers),
         "receipts still owed": sum(carrier.outstanding for carrier in carriers),
+        "messages that may have gone twice": here.may_repeat,
         "binds": sum(carrier.counters.binds for carrier in carriers),
     }
     result.log = here.ulak.log

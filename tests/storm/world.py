@@ -75,8 +75,12 @@ class World:
 
     def workers(self) -> dict[int, str]:
         """The processes under `ulak serve` by their ids, and the roles of each."""
-        found = {}
-        for pid in _children(self.ulak.pid):
+        found: dict[int, str] = {}
+        try:
+            keeper = self.ulak.pid
+        except AssertionError:
+            return found  # it is being started
+        for pid in _children(keeper):
             with suppress(OSError, IndexError, ValueError):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
                 found[pid] = words[words.index("--only") + 1]
