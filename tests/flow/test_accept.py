@@ -11,6 +11,11 @@ from ulak.flow.accept import Request
 from ulak.rules.refusal import Code, Refused
 from ulak.store.queue import BULK, SINGLE
 
+FULL = """
+CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE 'No space left on device' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER "full" BEFORE INSERT ON messages EXECUTE FUNCTION no_space()"""
+
 
 async def test_a_sending_is_charged_and_queued(world: World) -> None:
     who, service = await world.customer(10 * USD), await world.service(2 * USD)
@@ -51,6 +56,22 @@ async def test_somebody_without_any_credit_can_send_what_costs_nothing(world: Wo
 
     assert (await world.sending(who, sending)).total_cost == 0
     assert await world.count("transfers") == 0
+
+
+async def test_a_full_disk_is_an_outage_and_keeps_nothing(world: World) -> None:
+    who, service = await world.customer(5 * USD), await world.service()
+    async with world.db.transaction() as tx:
+        await tx.execute(FULL)
+
+    with pytest.raises(Refused) as refusal:
+        await world.send(who, service)
+
+    assert refusal.value.code == Code.UNAVAILABLE
+    assert await world.balance(who) == 5 * USD
+    async with world.db.transaction() as tx:
+        await tx.execute('DROP TRIGGER "full" ON messages')
+    await world.send(who, service)
+    assert await world.balance(who) == 4 * USD
 
 
 async def test_of_many_at_once_those_that_can_pay_are_accepted_in_order(world: World) -> None:

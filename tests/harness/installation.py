@@ -127,10 +127,10 @@ class Installation:
             if self._server:
                 self.stop()
         finally:
-            self._stop_postgres()
+            self.stop_postgres()
             shutil.rmtree(self.home, ignore_errors=True)
 
-    def _stop_postgres(self) -> None:
+    def stop_postgres(self) -> None:
         """After a `kill` its PostgreSQL may still be there; nobody else will stop it."""
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             os.kill(self.postgres_pid, signal.SIGINT)

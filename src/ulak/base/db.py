@@ -18,7 +18,8 @@ from ulak.base.secrets import Secrets
 
 Tx: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
-#: What asyncpg and the operating system raise when the database cannot be reached or is going away.
+#: What asyncpg and the operating system raise when the database cannot be reached, is going away, or has no room left:
+#: on its disk, in its memory, for another connection (class 53), or its operating system fails it (class 58).
 UNREACHABLE: tuple[type[Exception], ...] = (
     OSError,
     asyncpg.InterfaceError,
@@ -27,7 +28,8 @@ UNREACHABLE: tuple[type[Exception], ...] = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
     asyncpg.ReadOnlySQLTransactionError,
 )
 

@@ -50,8 +50,10 @@ class Bench:
             yield simulator
         finally:
             link.stop()
-            await asyncio.wait_for(running, SECONDS)
-            await simulator.stop()
+            try:
+                await asyncio.wait_for(running, SECONDS)
+            finally:
+                await simulator.stop()
 
     async def ended(self, who: Context, sending: UUID) -> list[Status]:
         """How the messages ended, once all have."""

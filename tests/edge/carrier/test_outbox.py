@@ -133,6 +133,30 @@ def test_what_is_left_of_a_run_does_not_count_when_the_run_comes_again(desk: Des
     assert desk.outcomes.finished == [7]
 
 
+@pytest.mark.parametrize("resend", [True, False])
+def test_a_run_that_lapsed_and_came_back_to_us_is_here_once(desk: Desk, resend: bool) -> None:
+    desk.lease(1, 2, resend=resend)
+    desk.lease(1, 2, resend=resend)
+
+    desk.outbox.marked(desk.outbox.to_mark(9), {1})
+
+    assert [item.due.position for item, _ in desk.next(9)] == [0, 1]
+
+
+def test_a_message_of_which_some_parts_were_taken_is_known_until_its_end(desk: Desk) -> None:
+    desk.lease(1, 1, text="x" * 300)
+    (item, first), (_, second) = desk.next(2)
+    desk.outbox.taken(item, first, "a", "a")
+    assert desk.outbox.begun == [item]  # its other part was throttled, say: nothing is in flight
+
+    desk.outbox.not_taken(item, "throttled", 0x58)
+    desk.outbox.not_gone(item, second)
+    desk.next()
+    desk.outbox.taken(item, second, "b", "b")
+
+    assert desk.outbox.begun == []
+
+
 def test_runs_that_are_somebody_elses_are_forgotten(desk: Desk) -> None:
     desk.lease(1, 2)
     desk.lease(2, 1)

@@ -5,6 +5,7 @@ may have gone, renews leases, and puts back what turns out to be more than a slo
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
@@ -64,10 +65,17 @@ class Feed:
         self._clock = asyncio.get_running_loop().time
         self._singles_from = 0
         self._looked_at_all = self._clock() - POLL_SECONDS
+        self._held_until = 0.0
 
     def wake(self) -> None:
         """There may be work in the queue, or room for more of it."""
         self._hungry.set()
+
+    @property
+    def holds(self) -> bool:
+        """Whether what is at hand is certainly still ours: a lease that has run out, because this process stood still
+        or the database was away, may be somebody else's by now, who sends the same."""
+        return time.monotonic() < self._held_until
 
     def look(self) -> None:
         """Something has gone out: wake where little is left."""
@@ -100,6 +108,9 @@ class Feed:
             bulk = 0
         if single <= 0 or self._recorder.clogged:
             return False
+        if self._outbox.runs and not self.holds:
+            return False  # or our own runs, which the queue believes to be free, would come a second time
+        asked = time.monotonic()
         work = await dispatch.lease(
             self._db,
             self._carrier.id,
@@ -114,6 +125,8 @@ class Feed:
         )
         turns = [run.turn for run, _ in work if run.priority == queue.SINGLE]
         self._singles_from = max([self._singles_from, *(turn - BEHIND_MS for turn in turns)])
+        if not self._outbox.runs:  # else what is there already was leased before
+            self._held_until = asked + self._config.lease_seconds
         self._outbox.add(work, lambda: next(self._references) & 0xFFFF)
         return bool(work)
 
@@ -164,6 +177,7 @@ class Feed:
             runs = {run.id for run in self._outbox.runs}
             if not runs:
                 continue
+            asked, held = time.monotonic(), self.holds
             try:
                 ours = await dispatch.renew(
                     self._db, list(runs), self.lease, seconds=self._config.lease_seconds
@@ -174,3 +188,6 @@ class Feed:
             if gone:
                 _log.warning("lease_lost", carrier=self._carrier.name, n=len(gone))
                 self._outbox.drop(gone)
+            self._held_until = asked + self._config.lease_seconds
+            if not held:
+                self.wake()

@@ -114,10 +114,11 @@ class Link:
         finally:
             for task in (keeping, recorder):
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-            if self._client:
-                self._client.close()
+            try:
+                await asyncio.gather(keeping, recorder, return_exceptions=True)
+            finally:
+                if self._client:  # else it would go on taking receipts, which nobody writes down
+                    self._client.close()
 
     # the connection
 
@@ -217,7 +218,8 @@ class Link:
         self._client = None
         self._outbox.tell_troubles()
         await self._recorder.flush()
-        unsure = [item.unsure for item in self._unsure if not item.over]
+        doubtful = {id(item): item for item in (*self._unsure, *self._outbox.begun)}
+        unsure = [item.unsure for item in doubtful.values() if not item.over]
         self._unsure.clear()
         runs = [(run.id, run.first_position) for run in self._outbox.clear()]
         metrics.UNSURE.labels(self._label).inc(len(unsure))
@@ -300,7 +302,7 @@ class Link:
         self.pump()
 
     def _held_back(self) -> bool:
-        return self._recorder.clogged or self._stopping.is_set()
+        return self._recorder.clogged or self._stopping.is_set() or not self._feed.holds
 
     def _pump_in(self, seconds: float) -> None:
         if self._timer is None:

@@ -70,6 +70,7 @@ class Outbox:
         self._aside: list[Item] = []
         self._ends: dict[int, int] = {}
         self._troubled: dict[int, Item] = {}
+        self._begun: dict[int, Item] = {}
 
     def __len__(self) -> int:
         """Parts that could go now, and messages that wait for their mark."""
@@ -89,9 +90,22 @@ class Outbox:
         """The runs it still works on."""
         return list(self._runs.values())
 
+    @property
+    def begun(self) -> list[Item]:
+        """Messages of which the carrier has taken some parts and not all: whoever gets one sends those again."""
+        return list(self._begun.values())
+
     def add(self, work: Iterable[Work], reference: Callable[[], int]) -> None:
-        """Take in leased runs; those that must not go twice wait to be marked first."""
+        """Take in leased runs; those that must not go twice wait to be marked first.
+
+        A run that is here already had lapsed, and came back to us: nothing has changed, unless its messages must not
+        go twice, because then those that may have gone have been ended.
+        """
         for run, its in work:
+            if run.id in self._runs:
+                if run.resend_unsure:
+                    continue
+                self.drop({run.id})
             self._runs[run.id] = run
             self._left[run.id] = len(its)
             for due in its:
@@ -158,6 +172,8 @@ class Outbox:
             outcomes.submits += len(item.taken)
             self._end(item)
         else:
+            if not item.over and self._is_ours(item):
+                self._begun[id(item)] = item
             self._resolve(item)
 
     def turned_away(self, item: Item, status: int) -> None:
@@ -202,6 +218,7 @@ class Outbox:
 
     def _end(self, item: Item) -> None:
         item.over = True
+        self._begun.pop(id(item), None)
         if item.again:
             self._tell(item)
         if not self._is_ours(item):
@@ -285,6 +302,7 @@ class Outbox:
             self._ready[priority] = deque(entry for entry in ready if entry[0].run.id not in runs)
         self._unmarked = deque(item for item in self._unmarked if item.run.id not in runs)
         self._aside = [item for item in self._aside if item.run.id not in runs]
+        self._begun = {id_: item for id_, item in self._begun.items() if item.run.id not in runs}
 
     def clear(self) -> list[Run]:
         """Forget everything; returns the runs that are not finished."""
