@@ -279,6 +279,30 @@ async def test_a_member_changes_over_to_an_organization_and_finds_what_they_may_
     await expect(visit.page.get_by_role("heading", level=1)).to_have_text(user.username)
 
 
+async def test_who_looks_after_an_organization_adds_a_member_and_hands_out_credit(
+    visit: Visit, shop: Shop, user: User
+) -> None:
+    every = ("sms.read", "sms.send", "users.read", "users.manage", "credit.manage")
+    org = shop.organization(user, *(f"organization.{one}" for one in every))
+    other = shop.customer()
+    shop.ulak.credit(30, org=org)
+    await visit.sign_in(user.username, PASSWORD)
+    await visit.go(f"/panel/org/{org.id}/organization")
+
+    await visit.page.get_by_label("Username").fill(other.username)
+    await visit.press("Add")
+    row = visit.page.get_by_role("row").filter(has_text=other.username)
+    await row.locator("summary", has_text="Move credit").click()
+    await row.get_by_label("Amount").fill("12.5")
+    await row.get_by_label("Note").fill("for march")
+    await row.get_by_role("button", name="Hand out").click()
+
+    await expect(visit.page.get_by_role("status")).to_have_text("The credit is moved.")
+    await expect(row).to_contain_text("12.50 USD")
+    assert shop.ulak.balance(org=org, user=other) == "12.500000"
+    assert shop.ulak.balance(org=org) == "17.500000"
+
+
 async def test_language_and_appearance_are_kept(visit: Visit, user: User) -> None:
     await visit.sign_in(user.username, PASSWORD)
     await visit.go("/panel/keys")
