@@ -139,7 +139,7 @@ async def test_a_server_that_stops_is_not_ready_but_answers(db: Database) -> Non
     transport = httpx.ASGITransport(Site(rooms))
     async with httpx.AsyncClient(transport=transport, base_url="http://ulak") as asking:
         assert (await asking.get("/readyz")).json() == {"ready": True}
-        rooms.stopping.set()
+        rooms.leaving = True
         stopping = await asking.get("/readyz")
         assert (stopping.status_code, stopping.json()["reason"]) == (503, "stopping")
         assert (await asking.get("/healthz")).status_code == 200

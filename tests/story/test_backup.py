@@ -1,5 +1,6 @@
 """A night's work of an operator: a backup while customers send, another machine made from it, a look at its books."""
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def test_a_backup_under_load_becomes_an_installation_of_its_own(tmp_path: Path) 
             sender.join(30)
         assert (found["clean"], found["paused"]) == (True, ["simulated"])
         assert ulak.cli("restore", kept, "--data-dir", tmp_path / "data")["clean"]
+        shutil.copy(ulak.home / "data/secret.key", tmp_path / "data/secret.key")  # which is in no backup
         assert ulak.cli("audit")["clean"]
 
     with Installation() as other:

@@ -49,6 +49,12 @@ async def unlock(db: Database, config: Config) -> None:
     db.secrets = found
 
 
+async def needed(db: Database) -> list[str]:
+    """The ids of the secret keys that something in a database needs, as they are shown."""
+    async with db.reading() as tx:
+        return [id_.hex() for id_ in await secret_keys.known(tx)]
+
+
 async def _settle(tx: Tx, found: Secrets, config: Config) -> None:
     """Write down that the first key is in use, and seal what never was."""
     known = await secret_keys.known(tx)

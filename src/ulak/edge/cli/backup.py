@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
-from ulak.admin import audit, carriers
+from ulak.admin import audit, carriers, vault
 from ulak.base import archive
 from ulak.base.archive import ArchiveError, Tell
 from ulak.base.config import Config
@@ -56,7 +56,9 @@ def backup(
     path = file / f"ulak-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.backup" if file.is_dir() else file
     done = _cancellable(lambda: _back_up(settings, path, watched=not json_))
     what = f"{done['tables']} tables, {done['bytes']:,} bytes, {done['seconds']:g} s"
-    answer(done, json_, f"Wrote {done['file']} ({what}); it was read back to its end.")
+    told = f"Wrote {done['file']} ({what}); it was read back to its end.\n"
+    told += "The secret (secret.key in the data directory, or ULAK_SECRET_KEYS) is not in it: keep that elsewhere."
+    answer(done, json_, told)
 
 
 async def _back_up(settings: Config, path: Path, *, watched: bool) -> dict[str, Any]:
@@ -137,8 +139,9 @@ async def _finished(dsn: str, *, pausing: bool) -> dict[str, Any]:
                 await carriers.change(db, actor(), name, state="paused")
                 paused.append(name)
         proofs = [proof async for proof in audit.prove(db)]
+        needs = await vault.needed(db)
     wrong = [proof.title for proof in proofs if proof.differences]
-    return {"paused": paused, "clean": not wrong, "proofs": len(proofs), "wrong": wrong}
+    return {"paused": paused, "clean": not wrong, "proofs": len(proofs), "wrong": wrong, "needs": needs}
 
 
 def _told(done: dict[str, Any]) -> str:
@@ -147,6 +150,11 @@ def _told(done: dict[str, Any]) -> str:
         lines.append(
             f"Paused: {', '.join(done['paused'])}. Go on with `ulak carrier set NAME --state active` once you know "
             f"what went out since the backup."
+        )
+    if done["needs"]:
+        lines.append(
+            f"It needs the secret key {', '.join(done['needs'])}, which is in no backup: bring the secret.key of the "
+            f"installation that it came from, or set ULAK_SECRET_KEYS."
         )
     if done["clean"]:
         lines.append("Its books are right.")
