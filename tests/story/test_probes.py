@@ -1,8 +1,8 @@
 """What no program sends: requests made to be read in two ways, and callers who are slow on purpose.
 
 Raw TCP to a real `ulak serve`. Whatever comes, nothing is accepted that is not one whole request, nobody else waits,
-and the next caller is answered as ever. Known of uvicorn, and left: when a whole request is followed at once on the same
-connection by something that is none, the refusal of the second may overtake the answer to the first. Nothing is
+and the next caller is answered as ever. Known of uvicorn, and left: when a whole request is followed at once by
+something that is none, on one connection, the refusal of the second may overtake the answer to the first. Nothing is
 accepted twice by that, and proxies do not pipeline.
 """
 
