@@ -36,6 +36,8 @@ class Config:
     body_bytes_max          of a request; advanced_body_bytes_max for `advanced`
     requests_max            requests of the API that a process answers at once; the next one gets a 503
     bodies_bytes_max        of the bodies of all of them together
+    header_seconds_max      a connection whose next request has not said by then what it wants is ended
+    body_seconds_max        likewise for the whole of a request, and for an answer of which nothing is read for so long
     wait_seconds_max        once an order has waited for so long to be paid, the next ones get a 503
     batch_requests_max      requests accepted together in one transaction
     bulk_recipients_min     above this a sending gets a transaction of its own
@@ -81,6 +83,8 @@ class Config:
     advanced_body_bytes_max: int = 32 * 1024 * 1024
     requests_max: int = 1000
     bodies_bytes_max: int = 64 * 1024 * 1024
+    header_seconds_max: float = 15.0
+    body_seconds_max: float = 60.0
     wait_seconds_max: float = 5.0
     batch_requests_max: int = 256
     bulk_recipients_min: int = 1000

@@ -2,7 +2,8 @@
 
 A stop has three steps. From the first moment `/readyz` says 503, so that load balancers send nobody else; for
 `ULAK_NOTICE_SECONDS` everything is answered as before, new connections included. Then it listens no more, and kept
-connections are answered once more (`ULAK_DRAIN_SECONDS`). What it has begun it ends, and is gone.
+connections are answered once more (`ULAK_DRAIN_SECONDS`). What it has begun it ends, and is gone. Connections that
+bring their requests too slowly are ended all the while (`arrival`).
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import uvicorn
 
 from ulak.base.config import Config
 from ulak.base.db import Database
+from ulak.edge.arrival import Arrival
 from ulak.edge.rooms import Rooms
 from ulak.edge.siblings import Siblings
 from ulak.edge.site import Site
@@ -34,6 +36,18 @@ class _Server(uvicorn.Server):
     """
 
     drain_seconds = 0.0
+    header_seconds = body_seconds = float("inf")
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second, from uvicorn: once a second end the connections whose callers are too slow."""
+        if counter % 10 == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Arrival) and connection.overdue(
+                    now, header_seconds=self.header_seconds, body_seconds=self.body_seconds
+                ):
+                    connection.transport.abort()
+        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -68,7 +82,7 @@ async def serve_http(
     server = _Server(
         uvicorn.Config(
             Site(rooms, siblings, api=api),
-            http="httptools",
+            http=Arrival,
             ws="none",
             lifespan="off",
             access_log=False,
@@ -82,6 +96,7 @@ async def serve_http(
     )
 
     server.drain_seconds = config.drain_seconds
+    server.header_seconds, server.body_seconds = config.header_seconds_max, config.body_seconds_max
 
     async def leave() -> None:
         await stop.wait()
