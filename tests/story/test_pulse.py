@@ -25,7 +25,8 @@ def test_what_every_process_does_is_seen_by_an_operator() -> None:
         def seen() -> dict[str, Any] | None:
             status: dict[str, Any] = ulak.cli("status")
             [one] = status["carriers"]
-            return status if one["ended"].get("sent") == 40 and status["linkProcesses"] == 2 else None
+            told = [one["ended"].get("sent"), one["receipts"].get("sent"), one["answers"].get("0x00")]
+            return status if told == [40, 40, 40] and status["linkProcesses"] == 2 else None
 
         status = await_true(seen, "40 messages in the pulse")
         assert status
