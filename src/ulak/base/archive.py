@@ -90,13 +90,6 @@ async def load(dsn: str, path: Path, tell: Tell) -> None:
 # databases
 
 
-async def size_bytes(dsn: str) -> int:
-    """How much a database takes on its server's disk."""
-    async with _connected(dsn) as connection:
-        n: int = await connection.fetchval("SELECT pg_database_size(current_database())")
-        return n
-
-
 async def is_empty(dsn: str) -> bool:
     """Whether a database has no table yet."""
     async with _connected(dsn) as connection:

@@ -31,7 +31,6 @@ CALLS: Final = {
     "N_": (0,),
     "say": (0,),
     "say_many": (0, 1),
-    "ngettext_marked": (0, 1),
     "said": (0,),
     "kept": (0,),
     "_refused": (0,),

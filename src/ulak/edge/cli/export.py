@@ -13,7 +13,7 @@ import typer
 from ulak.admin import export as exporting
 from ulak.admin.export import Export, Wanted
 from ulak.base.db import COLLISION, UNREACHABLE, Database
-from ulak.edge.cli.files import ReaderGone, written
+from ulak.edge.cli.files import Bom, ReaderGone, Semicolons, written
 from ulak.edge.cli.people import UserOption
 from ulak.edge.cli.session import Json, answer, with_database
 from ulak.edge.cli.times import instant, last_instant
@@ -65,13 +65,8 @@ def export_messages(
         Path | None,
         typer.Option(metavar="FILE", help="Into this file, once it is complete; otherwise to stdout."),
     ] = None,
-    bom: Annotated[
-        bool, typer.Option("--bom", help="Begin with the mark by which Excel knows UTF-8.")
-    ] = False,
-    semicolons: Annotated[
-        bool,
-        typer.Option("--semicolons", help="For spreadsheets set to Turkish: a;b and 0,5 for a,b and 0.5."),
-    ] = False,
+    bom: Bom = False,
+    semicolons: Semicolons = False,
     exact: Annotated[
         bool,
         typer.Option(

@@ -16,7 +16,9 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
+
+import typer
 
 from ulak.rules.refusal import Code, Refused
 
@@ -24,6 +26,12 @@ PART_BYTES: Final = select.PIPE_BUF
 """What a pipe that can be written takes without waiting (pipe(7))."""
 
 Write = Callable[[bytes], Awaitable[None]]
+
+#: How a CSV is written: options of every command that writes one.
+Bom = Annotated[bool, typer.Option("--bom", help="Begin with the mark by which Excel knows UTF-8.")]
+Semicolons = Annotated[
+    bool, typer.Option("--semicolons", help="For spreadsheets set to Turkish: a;b and 0,5 for a,b and 0.5.")
+]
 
 
 class ReaderGone(Exception):

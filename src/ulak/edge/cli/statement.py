@@ -11,7 +11,7 @@ from ulak.admin import statement as statements
 from ulak.admin.statement import PAGE_ENTRIES_MAX, Line, Page, Statement, Wanted
 from ulak.base.db import COLLISION, UNREACHABLE, Database
 from ulak.edge.cli import shown
-from ulak.edge.cli.files import ReaderGone, written
+from ulak.edge.cli.files import Bom, ReaderGone, Semicolons, written
 from ulak.edge.cli.people import OrgOption, UserOption
 from ulak.edge.cli.session import Json, answer, config, with_database
 from ulak.edge.cli.times import instant, last_instant
@@ -54,13 +54,8 @@ def show_statement(
         Path | None,
         typer.Option("--csv", metavar="FILE", help="All of them as CSV, the oldest first; - for stdout."),
     ] = None,
-    bom: Annotated[
-        bool, typer.Option("--bom", help="Begin with the mark by which Excel knows UTF-8.")
-    ] = False,
-    semicolons: Annotated[
-        bool,
-        typer.Option("--semicolons", help="For spreadsheets set to Turkish: a;b and 0,5 for a,b and 0.5."),
-    ] = False,
+    bom: Bom = False,
+    semicolons: Semicolons = False,
     json_: Json = False,
 ) -> None:
     """Show what came into a credit and what went out, and what it held after each.

@@ -33,11 +33,6 @@ def N_(text: str) -> str:  # noqa: N802 - the name by which translators' tools k
     return text
 
 
-def ngettext_marked(one: str, many: str) -> tuple[str, str]:
-    """The same for a text with a number in it."""
-    return one, many
-
-
 @dataclass(frozen=True)
 class Language:
     """One language, and the time zone in which times are shown."""

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from ulak.edge.panel import security
-from ulak.edge.panel.forms import Form
+from ulak.edge.panel.forms import Form, Values
 from ulak.edge.panel.languages import N_, Language, chosen, language
 from ulak.edge.panel.navigation import MENU
 from ulak.edge.panel.render import environment
@@ -69,6 +69,11 @@ class Reader:
         """Light, dark, or as the system has it."""
         theme = self.request.cookies.get(THEME, THEMES[0])
         return theme if theme in THEMES else THEMES[0]
+
+    def asked(self, *names: str) -> Values:
+        """What is asked for in the address, without what is left empty."""
+        params = self.request.query_params
+        return Values((name, params[name]) for name in names if params.get(name))
 
     @property
     def address(self) -> str | None:

@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from ulak.admin import statement as statements
 from ulak.admin.statement import Statement, Wanted, kinds_of
 from ulak.edge import statement as files
-from ulak.edge.panel.customer.sendings import instants
+from ulak.edge.panel.customer.sendings import DATES, instants
 from ulak.edge.panel.forms import Values
 from ulak.edge.panel.languages import N_
 from ulak.edge.panel.page import Page
@@ -32,7 +32,7 @@ KINDS: Final = {
 
 async def credit_page(visit: Customer) -> Response:
     """`GET /credit`."""
-    asked = _asked(visit)
+    asked = visit.asked(*ASKED)
     older, newer = (_cursor(asked[name]) for name in ("older", "newer"))
     found = await _open(visit, asked).page(older_than=older, newer_than=newer, limit=LIMIT)
     return visit.page("customer/credit.html", asked=asked, found=found, kinds=KINDS, **await _credits(visit))
@@ -40,7 +40,7 @@ async def credit_page(visit: Customer) -> Response:
 
 async def credit_file(visit: Customer) -> Response:
     """`GET /credit.csv`."""
-    opened = _open(visit, _asked(visit))
+    opened = _open(visit, visit.asked(*ASKED))
     headers = {"content-disposition": 'attachment; filename="statement.csv"'}
     return StreamingResponse(_bytes(visit, opened), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -52,16 +52,9 @@ async def _bytes(visit: Customer, opened: Statement) -> AsyncIterator[bytes]:
             yield chunk.data
 
 
-def _asked(visit: Customer) -> Values:
-    params = visit.request.query_params
-    return Values((name, params[name]) for name in ASKED if params.get(name))
-
-
 def _open(visit: Customer, asked: Values) -> Statement:
     """The visitor's own credit here, or, for those who hand it out, the organization's pool."""
-    _, which = sendings_query(
-        instants({k: v for k, v in asked.items() if k in ("startDate", "endDate")}, visit.zone)
-    )
+    _, which = sendings_query(instants(visit.asked(*DATES), visit.zone))
     kinds = kinds_of([asked["kind"]]) if asked["kind"] else None
     wanted = Wanted(starts=which.starts, ends=which.ends, kinds=kinds)
     owner_id = visit.who.owner_id

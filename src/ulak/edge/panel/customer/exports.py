@@ -25,7 +25,7 @@ NAMES: Final = ("startDate", "endDate", "text", "source", "status")
 
 async def export_all(visit: Customer) -> Response:
     """`GET /sendings/export.csv`, `.xlsx`: the messages of every sending that fits."""
-    asked = {name: value for name in NAMES if (value := visit.request.query_params.get(name))}
+    asked = visit.asked(*NAMES)
     _, which = sendings_query(instants(asked, visit.zone))
     _, status, _ = messages_query(asked)
     wanted = Wanted(
@@ -41,7 +41,7 @@ async def export_all(visit: Customer) -> Response:
 async def export_one(visit: Customer) -> Response:
     """`GET /sendings/{id}/export.csv`, `.xlsx`: the messages of one sending."""
     sending_id = uuid_of(visit.request.path_params["id"])
-    asked = {name: value for name in NAMES if (value := visit.request.query_params.get(name))}
+    asked = visit.asked(*NAMES)
     _, status, _ = messages_query(asked)
     wanted = Wanted(sending=str(sending_id), status=status, text=asked.get("text", ""))
     return await _answer(visit, wanted, f"sending-{sending_id}")

@@ -6,12 +6,10 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from ulak.admin import history
 from ulak.edge.panel import live
-from ulak.edge.panel.forms import Values
 from ulak.edge.panel.languages import N_
 from ulak.edge.panel.page import Page
 from ulak.edge.panel.visit import Customer, no_such_page, uuid_of
@@ -31,13 +29,13 @@ DATES: Final = {"startDate": time.min, "endDate": time(23, 59, 59, 999000)}
 
 async def sendings_page(visit: Customer) -> Response:
     """`GET /sendings`."""
-    asked = _asked(visit, SENDINGS)
+    asked = visit.asked(*SENDINGS)
     return visit.page("customer/sendings.html", asked=asked, **await _sendings(visit, asked))
 
 
 async def sendings_live(visit: Customer) -> Response:
     """`GET /sendings/live`: the same list, while it moves."""
-    asked = _asked(visit, SENDINGS)
+    asked = visit.asked(*SENDINGS)
 
     async def pieces() -> dict[str, str]:
         found = await _sendings(visit, asked)
@@ -60,12 +58,6 @@ async def latest(visit: Customer, n: int) -> list[Sending]:
     return rows
 
 
-def _asked(visit: Customer, names: tuple[str, ...]) -> Values:
-    """What is asked for in the address, without what is left empty."""
-    params: QueryParams = visit.request.query_params
-    return Values((name, params[name]) for name in names if params.get(name))
-
-
 def instants(asked: dict[str, str], zone: ZoneInfo) -> dict[str, str]:
     """The same query with whole days, as people choose them, as the instants at which they begin and end here."""
     values = {"limit": LIMIT_DEFAULT, **asked}
@@ -81,13 +73,13 @@ def instants(asked: dict[str, str], zone: ZoneInfo) -> dict[str, str]:
 
 async def sending_page(visit: Customer) -> Response:
     """`GET /sendings/{id}`."""
-    asked = _asked(visit, MESSAGES)
+    asked = visit.asked(*MESSAGES)
     return visit.page("customer/sending.html", asked=asked, **await _sending(visit, asked))
 
 
 async def sending_live(visit: Customer) -> Response:
     """`GET /sendings/{id}/live`."""
-    asked = _asked(visit, MESSAGES)
+    asked = visit.asked(*MESSAGES)
 
     async def pieces() -> dict[str, str]:
         found = await _sending(visit, asked)
