@@ -17,7 +17,9 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 import pytest
+from argon2 import PasswordHasher
 
+from ulak.admin import passwords
 from ulak.base.db import Database
 from ulak.base.embedded import Embedded
 from ulak.base.migrate import migrate
@@ -101,18 +103,70 @@ def in_database(dsn: str, name: str) -> str:
     return dsn.replace("@/ulak?", f"@/{name}?")
 
 
+class Databases:
+    """Fresh databases, each made while the test before still runs: making one takes longer than most tests."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._hand = ThreadPoolExecutor(1, thread_name_prefix="databases")
+        self._next = self._hand.submit(asyncio.run, self._made())
+
+    def take(self) -> str:
+        """The name of one, with the schema and no rows."""
+        name = self._next.result()
+        self._next = self._hand.submit(asyncio.run, self._made())
+        return name
+
+    def give_back(self, name: str) -> None:
+        """Drop it, some time soon."""
+        self._hand.submit(asyncio.run, self._told(f"DROP DATABASE {name} WITH (FORCE)"))
+
+    def close(self) -> None:
+        """Wait until all is done."""
+        self._hand.shutdown()
+
+    async def _made(self) -> str:
+        name = f"test_{uuid.uuid4().hex}"
+        # file_copy takes 45 ms here, wal_log 120
+        await self._told(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+        return name
+
+    async def _told(self, statement: str) -> None:
+        connection = await asyncpg.connect(self._dsn)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="session")
+def databases(server: Embedded) -> Iterator[Databases]:
+    """This worker's."""
+    its = Databases(server.dsn)
+    yield its
+    its.close()
+
+
 @pytest.fixture
-async def dsn(server: Embedded) -> AsyncIterator[str]:
+def dsn(server: Embedded, databases: Databases) -> Iterator[str]:
     """A fresh database with the schema and no rows, gone after the test."""
-    name = f"test_{uuid.uuid4().hex}"
-    connection = await asyncpg.connect(server.dsn)
-    try:
-        # file_copy takes 20 ms here, wal_log 120
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
-        yield in_database(server.dsn, name)
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await connection.close()
+    name = databases.take()
+    yield in_database(server.dsn, name)
+    databases.give_back(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Hashes that cost next to nothing, as most tests only want to be in. `slow_passwords` takes that back."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
+@pytest.fixture
+def slow_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that cost what they should."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher)
 
 
 @pytest.fixture

@@ -82,11 +82,12 @@ async def test_users_are_listed_oldest_first(db: Database) -> None:
     assert listed == sorted(listed, key=lambda user: (user.created_at, user.id))
 
 
+@pytest.mark.usefixtures("slow_passwords")
 async def test_a_password_is_kept_as_an_argon2id_hash_of_it(db: Database) -> None:
     await accounts.create_user(db, BY, "mark", "mark@example.com", "correct horse battery")
 
     kept = await value(db, "SELECT password_hash FROM users")
-    assert kept.startswith("$argon2id$")
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert PasswordHasher().verify(kept, "correct horse battery")
     everything = await written(db)
     assert "horse" not in everything

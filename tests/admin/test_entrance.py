@@ -27,14 +27,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return stopped(monkeypatch)
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hashes as weak as they get: what takes time is not what is tested."""
-    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr("argon2.PasswordHasher", lambda: cheap)
-    passwords._nobodys.cache_clear()
-
-
 async def mark(db: Database, username: str = "mark", email: str = "mark@example.com") -> UUID:
     return (await accounts.create_user(db, BY, username, email, PASSWORD)).id
 
@@ -186,7 +178,7 @@ async def test_a_hash_made_with_older_parameters_is_made_anew(
     await mark(db)
     before = await value(db, "SELECT password_hash FROM users")
     stronger = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
-    monkeypatch.setattr("argon2.PasswordHasher", lambda: stronger)
+    monkeypatch.setattr(passwords, "_hasher", lambda: stronger)
 
     await refused(come(db, password="wrong"))
     assert await value(db, "SELECT password_hash FROM users") == before

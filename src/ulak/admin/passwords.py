@@ -10,9 +10,12 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ulak.rules.refusal import Code, Refused, said
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
 
 LENGTH_MIN: Final = 8
 LENGTH_MAX: Final = 256
@@ -60,9 +63,7 @@ async def fits(password_hash: str | None, typed: str) -> bool:
 
 async def renewed(password_hash: str, password: str) -> str | None:
     """The hash that should be kept instead, where this one was made with older parameters."""
-    from argon2 import PasswordHasher
-
-    if not PasswordHasher().check_needs_rehash(password_hash):
+    if not _hasher().check_needs_rehash(password_hash):
         return None
     return await _in_turn(lambda: _hash(password))
 
@@ -79,18 +80,22 @@ def _is_text(typed: str) -> bool:
     return True
 
 
-def _hash(password: str) -> str:
+def _hasher() -> "PasswordHasher":
+    """With the library's own parameters (RFC 9106, low memory). It is loaded by whoever needs it first."""
     from argon2 import PasswordHasher
 
-    return PasswordHasher().hash(password)
+    return PasswordHasher()
+
+
+def _hash(password: str) -> str:
+    return _hasher().hash(password)
 
 
 def _verify(password_hash: str, typed: str) -> bool:
-    from argon2 import PasswordHasher
     from argon2.exceptions import InvalidHashError, VerificationError
 
     try:
-        return PasswordHasher().verify(password_hash, typed)
+        return _hasher().verify(password_hash, typed)
     except (VerificationError, InvalidHashError):
         return False
 
