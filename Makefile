@@ -31,9 +31,11 @@ test: $(READY) ## the whole test suite
 	@command -v chromium >/dev/null || echo "chromium is missing: the panel's tests in a browser are skipped (apt-get install chromium)"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
-check: $(READY) ## format, lint, types, layers and the fast tests; under a minute
+check: $(READY) ## format, lint, weaknesses, types, layers and the fast tests
 	@$(BIN)/ruff format --check -q . || { echo "Run: make format"; exit 1; }
 	@$(BIN)/ruff check -q .
+	@$(BIN)/bandit -q -c pyproject.toml -r src
+	@$(BIN)/python -m tests.tidy.advisories
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow"
 
