@@ -16,6 +16,7 @@ import uvicorn
 
 from ulak.base.config import Config
 from ulak.base.db import Database
+from ulak.edge.accepting import Acceptor
 from ulak.edge.arrival import Arrival
 from ulak.edge.rooms import Rooms
 from ulak.edge.siblings import Siblings
@@ -54,10 +55,18 @@ class _Server(uvicorn.Server):
         """Leave the signals alone."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, but whoever comes is taken soon, however many are busy (`accepting`)."""
+        await super().startup(sockets=[])
+        self._acceptors = [Acceptor(listener, self._connection, BACKLOG) for listener in sockets or []]
+
+    def _connection(self) -> asyncio.Protocol:
+        return Arrival(self.config, self.server_state, self.lifespan.state)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept nobody new, answer those who are there, and go."""
-        for server in self.servers:
-            server.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         until = time.monotonic() + self.drain_seconds
         while self.server_state.connections and time.monotonic() < until:
             await asyncio.sleep(LOOK_SECONDS)
@@ -82,14 +91,12 @@ async def serve_http(
     server = _Server(
         uvicorn.Config(
             Site(rooms, siblings, api=api),
-            http=Arrival,
             ws="none",
             lifespan="off",
             access_log=False,
             log_config=None,
             server_header=False,
             proxy_headers=False,
-            backlog=BACKLOG,
             timeout_keep_alive=KEEP_SECONDS,
             timeout_graceful_shutdown=int(config.stop_seconds),
         )
