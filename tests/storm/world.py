@@ -29,7 +29,7 @@ from tests.storm.customers import Customer, Ledger
 from tests.storm.proxy import Proxy
 from ulak.base.config import Config
 from ulak.base.embedded.place import Place
-from ulak.edge.processes import database_server
+from ulak.edge.database import database_server
 
 WINDOW: Final = 10
 LEASE_SECONDS: Final = 2

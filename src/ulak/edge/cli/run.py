@@ -46,7 +46,8 @@ def serve(
     """
     import uvloop
 
-    from ulak.edge.processes import ROLES, Inherited
+    from ulak.edge.keeper import Inherited
+    from ulak.edge.processes import ROLES
     from ulak.edge.processes import serve as serve_roles
 
     settings = config()
