@@ -20,9 +20,8 @@ import structlog
 from ulak.base import traces
 from ulak.base.config import Config
 from ulak.base.db import Database
-from ulak.base.migrate import migrate
 from ulak.edge import front, keeper
-from ulak.edge.database import database_server, opened, unlocked
+from ulak.edge.database import opened, prepared
 from ulak.edge.keeper import Inherited
 from ulak.edge.siblings import Siblings
 from ulak.flow import pulse, traced
@@ -42,7 +41,8 @@ class _Held:
 async def serve(
     config: Config, roles: Sequence[str], inherited: Inherited, ready: Callable[[str], None]
 ) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is called once with the address when everything answers."""
+    """Serve until SIGTERM or SIGINT, which also end the waiting for a database. `ready` is called once with the
+    address when everything answers."""
     stop = _stop_signal()
     if inherited.keeper_fd is not None:
         me = Siblings(inherited.name, inherited.place)
@@ -50,9 +50,9 @@ async def serve(
         assert config.database_url
         return await _run(config, config.database_url, roles, _inherited(inherited, me), stop)
     traces.check(config.otlp_endpoint)
-    async with database_server(config) as dsn:
-        await migrate(dsn)
-        await unlocked(config, dsn)
+    async with prepared(config, stop) as dsn:
+        if dsn is None:
+            return None
         has_api = "api" in roles
         listener = await (front.api_socket(config) if has_api else front.watch_socket(config))
         groups = _groups(config, roles)
@@ -114,7 +114,9 @@ def _stop_signal() -> asyncio.Event:
 async def _run(config: Config, dsn: str, roles: Sequence[str], held: _Held, stop: asyncio.Event) -> None:
     """Run roles right here until `stop`; an error in one ends them all."""
     structlog.contextvars.bind_contextvars(process=held.siblings.name)
-    async with _watched(config, held.siblings), opened(config, dsn) as db:
+    async with _watched(config, held.siblings), opened(config, dsn, stop) as db:
+        if db is None:
+            return
         works = {role: _ROLES[role](config, db, held, stop) for role in roles}
         if held.listener and "api" not in roles:
             works["watched"] = _api(config, db, held, stop, api=False)

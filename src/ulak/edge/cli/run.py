@@ -42,6 +42,8 @@ def serve(
 ) -> None:
     """Serve the API, keep the links to the carriers, sweep up: until Ctrl-C or SIGTERM.
 
+    A database that is away is waited for; the log says so.
+
     Example: ulak serve --port 8080
     """
     import uvloop
