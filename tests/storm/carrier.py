@@ -1,10 +1,15 @@
-"""A hostile carrier that remembers: every submit that came, every message it took, and how often.
+"""A carrier that remembers: every submit that came and when, every message it took, and how often.
 
 It is `smpp.simulator` with all its mischief, in this process, so that nothing it knows is lost in the storm. A message
-is known by its number, which the customers of the storm use once; a part of one by its place among the parts.
+is known by its number, which the customers of the storm use once; a part of one by its place among the parts. Tests
+that have no loop of their own run one in a thread (`apart`).
 """
 
+import asyncio
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -30,13 +35,16 @@ ORDINARY: Final = replace(
 
 @dataclass
 class Carrier(Simulator):
-    """`came` and `took` count submits by number; `copies` by (number, part), as far as they were taken."""
+    """`came` counts submits by number; `copies` by (number, part), as far as they were taken. `times` is when each
+    submit came, in its loop's time."""
 
     came: Counter[int] = field(default_factory=Counter)
+    times: list[float] = field(default_factory=list)
     copies: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     def submitted(self, peer: Peer, requests: list[Request]) -> None:
-        """Note who is written to, whatever is answered."""
+        """Note who is written to and when, whatever is answered."""
+        self.times += [self._loop.time()] * len(requests)
         for request in requests:
             assert isinstance(request.pdu, SubmitSm | DataSm)
             self.came[int(request.pdu.destination_addr)] += 1
@@ -60,6 +68,21 @@ def hostile(seed: int) -> Carrier:
     """A carrier for the storm."""
     fates = SimulatorOptions(delay_ms=150, undelivered=6, expired=3, seed=seed, profile=ORDINARY)
     return Carrier(fates)
+
+
+@contextmanager
+def apart(carrier: Carrier) -> Iterator[int]:
+    """Run a carrier in a thread as long as this lasts; the port. It may be read meanwhile, and not be told anything."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield asyncio.run_coroutine_threadsafe(carrier.start(), loop).result(10)
+    finally:
+        asyncio.run_coroutine_threadsafe(carrier.stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
 
 
 def _part(pdu: SubmitSm | DataSm) -> int:

@@ -31,6 +31,8 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self.away = False
         self.delay_seconds = 0.0
+        self.fuse = 0
+        """After so many more pieces everything is cut, once; 0 for never."""
         self.port = 0
 
     async def start(self, path: Path | None = None) -> int:
@@ -65,6 +67,11 @@ class Proxy:
         for writer in list(self._open):
             _reset(writer)
         return n
+
+    def _burns_down(self) -> bool:
+        """Whether this is the piece that the fuse was for."""
+        before, self.fuse = self.fuse, max(0, self.fuse - 1)
+        return before == 1
 
     def hold(self) -> None:
         """Let nothing through, and tell nobody."""
@@ -101,6 +108,8 @@ class Proxy:
                 await self._through.wait()
                 if self.delay_seconds:
                     await asyncio.sleep(self.delay_seconds)
+                if self._burns_down():
+                    self.cut()
                 writer.write(piece)
                 await writer.drain()
         except (OSError, asyncio.CancelledError):

@@ -176,7 +176,7 @@ def _open(here: World) -> int:
 def _sum_up(here: World, result: Result, everything: dict[str, laws.Kept]) -> None:
     carriers = here.carriers.values()
     result.answers = here.ledger.answers
-    result.stuck = [*here.stuck, *here.gave_up[:3]]
+    result.stuck = here.stuck
     result.figures = {
         "requests": sum(asked.tries for asked in here.ledger.asked),
         "sendings": len(everything),
@@ -186,7 +186,6 @@ def _sum_up(here: World, result: Result, everything: dict[str, laws.Kept]) -> No
         "connections carriers dropped": sum(carrier.counters.dropped for carrier in carriers),
         "receipts still owed": sum(carrier.outstanding for carrier in carriers),
         "messages that may have gone twice": here.may_repeat,
-        "starts of `ulak serve` that gave up": len(here.gave_up),
         "binds": sum(carrier.counters.binds for carrier in carriers),
     }
     result.log = here.ulak.log

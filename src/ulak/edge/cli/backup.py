@@ -25,7 +25,7 @@ from ulak.base.config import Config
 from ulak.base.embedded import Embedded
 from ulak.base.migrate import migrate
 from ulak.edge.cli.session import STOPPED, Json, actor, answer, attempt, config, connected
-from ulak.edge.processes import database_server
+from ulak.edge.database import database_server
 from ulak.rules.refusal import Code, Refused
 
 _MIB: Final = 1024 * 1024

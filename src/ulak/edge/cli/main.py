@@ -79,7 +79,7 @@ def migrate(json_: Json = False) -> None:
     """
     from ulak.admin.vault import unlock
     from ulak.base.migrate import migrate as bring_up_to_date
-    from ulak.edge.processes import database_server
+    from ulak.edge.database import database_server
 
     settings = config()
 

@@ -42,11 +42,14 @@ def serve(
 ) -> None:
     """Serve the API, keep the links to the carriers, sweep up: until Ctrl-C or SIGTERM.
 
+    A database that is away is waited for; the log says so.
+
     Example: ulak serve --port 8080
     """
     import uvloop
 
-    from ulak.edge.processes import ROLES, Inherited
+    from ulak.edge.keeper import Inherited
+    from ulak.edge.processes import ROLES
     from ulak.edge.processes import serve as serve_roles
 
     settings = config()

@@ -13,7 +13,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final, NoReturn, TypeVar
-from urllib.parse import urlsplit
 
 import asyncpg
 import typer
@@ -24,6 +23,7 @@ from ulak.base.db import COLLISION, UNREACHABLE, Database
 from ulak.base.embedded import Embedded, EmbeddedError
 from ulak.base.migrate import migrate, pending
 from ulak.base.secrets import SecretsError
+from ulak.edge.database import reason, unusable
 from ulak.rules.actor import Actor
 from ulak.rules.refusal import Code, Refused
 
@@ -85,7 +85,7 @@ def attempt(work: Callable[[], T]) -> T:
             error
         ):
             fail("A word of this command is no text that can be kept: it is not UTF-8, or holds a NUL.")
-        fail(_reason(error))
+        fail(reason(error))
 
 
 def _unwritable(error: Exception) -> bool:
@@ -93,11 +93,6 @@ def _unwritable(error: Exception) -> bool:
     return isinstance(error, asyncpg.CharacterNotInRepertoireError) or isinstance(
         error.__cause__, UnicodeEncodeError
     )
-
-
-def _reason(error: Exception) -> str:
-    """An error's own words on one line, or its name where it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 # the database
@@ -130,7 +125,7 @@ async def _patiently(db: Database, work: Callable[[Database], Awaitable[T]]) -> 
         except UNREACHABLE as error:
             raise Refused(
                 Code.UNAVAILABLE,
-                f"The connection to the database was lost ({_reason(error)}). Look whether it was done.",
+                f"The connection to the database was lost ({reason(error)}). Look whether it was done.",
             ) from error
     raise Refused(Code.UNAVAILABLE, "Somebody else keeps changing the same thing. Try again.")
 
@@ -164,23 +159,11 @@ async def connected(dsn: str) -> AsyncIterator[Database]:
     try:
         db = await Database.open(dsn, connections_max=CONNECTIONS_MAX)
     except UNUSABLE as error:
-        raise Refused(
-            Code.UNAVAILABLE,
-            f"The database{_where(dsn)} cannot be used: {_reason(error)}. Look at ULAK_DATABASE_URL.",
-        ) from error
+        raise unusable(dsn, error) from error
     try:
         yield db
     finally:
         await db.close()
-
-
-def _where(dsn: str) -> str:
-    """Host and port of a DSN, for a sentence; never its password."""
-    try:
-        parts = urlsplit(dsn)
-        return f" at {parts.hostname}:{parts.port or 5432}" if parts.hostname else ""
-    except ValueError:
-        return ""
 
 
 async def _refuse_when_behind(db: Database) -> None:
