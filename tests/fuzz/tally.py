@@ -96,16 +96,15 @@ class Tally:
         return sum(row.broken for row in self.rows.values())
 
     def table(self) -> Iterator[str]:
-        """Every row, and their sum."""
+        """Every row, the sum of each part, and the sum of all."""
         yield "| part | operation | inputs | answers by status | laws broken |"
         yield "| --- | --- | ---: | --- | ---: |"
-        totals: Counter[str] = Counter()
-        for (part, operation), row in sorted(self.rows.items(), key=lambda item: _order(item[0])):
-            totals += row.answers
-            yield (
-                f"| {part} | `{operation}` | {row.answers.total():,} | {_said(row.answers)} | {row.broken} |"
-            )
-        yield f"| **all** | | **{self.inputs:,}** | {_said(totals)} | **{self.broken}** |"
+        for part in sorted({part for part, _ in self.rows}):
+            rows = {operation: row for (its, operation), row in self.rows.items() if its == part}
+            for operation in sorted(rows, key=lambda operation: operation.split(" ")[::-1]):
+                yield _line(part, f"`{operation}`", [rows[operation]])
+            yield _line(f"**{part}**", f"{len(rows)} in all", list(rows.values()))
+        yield _line("**all**", "", list(self.rows.values()))
 
     def examples(self) -> Iterator[str]:
         """What was broken, and by what."""
@@ -114,10 +113,7 @@ class Tally:
                 yield f"{part}: {operation}: {fault}\n    asked: {asked}"
 
 
-def _order(key: tuple[str, str]) -> tuple[str, list[str]]:
-    part, operation = key
-    return part, operation.split(" ")[::-1]
-
-
-def _said(answers: Counter[str]) -> str:
-    return ", ".join(f"{n:,} × {status}" for status, n in sorted(answers.items()))
+def _line(part: str, operation: str, rows: list[Row]) -> str:
+    answers = sum((row.answers for row in rows), Counter[str]())
+    said = ", ".join(f"{n:,} × {status}" for status, n in sorted(answers.items()))
+    return f"| {part} | {operation} | {answers.total():,} | {said} | {sum(row.broken for row in rows)} |"
