@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from typing import Final
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import httpx
 
@@ -46,6 +46,15 @@ class Route:
     def pattern(self) -> re.Pattern[str]:
         """What its addresses look like; each part in braces is a group."""
         return re.compile(re.sub(r"\\\{\w+\\\}", "([^/]+)", re.escape(self.path)))
+
+    def but_for(self, address: str | None, value: str) -> Iterator[str]:
+        """The address with this value in each of its parts in braces, one after the other."""
+        match = self.pattern.fullmatch(urlsplit(address).path) if address else None
+        names = re.findall(r"\{\w+\}", self.path)
+        for at in range(len(names)):
+            parts = list(match.groups() if match else [NOBODY] * len(names))
+            parts[at] = quote(value.encode("utf-8", "surrogatepass"), safe="")
+            yield re.sub(r"\{\w+\}", "{}", self.path).format(*parts)
 
 
 ROUTES: Final = sorted(Route.all(), key=lambda route: route.path.count("{"))  # the literal ones first
@@ -87,7 +96,7 @@ class Page(HTMLParser):
         super().__init__()
         self._at = at
         self._form: Form | None = None
-        self._select = self._textarea = ""
+        self._select = self._textarea = self._text = ""
         self.forms: list[Form] = []
         self.addresses: list[str] = []
         self.feed(html)
@@ -117,7 +126,7 @@ class Page(HTMLParser):
     def _field(self, form: Form, tag: str, its: dict[str, str]) -> None:
         name, kind = its.get("name", self._select), its.get("type", tag)
         self._select = {"select": name, "option": self._select}.get(tag, "")
-        self._textarea = name if tag == "textarea" else ""
+        self._textarea, self._text = (name if tag == "textarea" else ""), ""
         if not name:
             return
         if tag != "option":
@@ -134,12 +143,12 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """What a textarea holds."""
-        if self._textarea and self._form:
-            self._form.pairs.append((self._textarea, data.strip("\n")))
-            self._textarea = ""
+        self._text += data
 
     def handle_endtag(self, tag: str) -> None:
-        """The end of a form."""
+        """The end of a form, and of what may be in it."""
+        if tag == "textarea" and self._form and self._textarea:
+            self._form.pairs.append((self._textarea, self._text.removeprefix("\n")))
         if tag == "form":
             self._form = None
         if tag == "select":

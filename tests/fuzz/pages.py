@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
 from tests.fuzz import hostile, laws
-from tests.fuzz.forms import ROUTES, Form, Found, Pairs, Route, crawl, encoded, get, route_of
+from tests.fuzz.forms import NOBODY, ROUTES, Form, Found, Pairs, Route, crawl, encoded, get, route_of
 from tests.fuzz.people import FORM, Visitor, typed, visitors
 from tests.fuzz.tally import Budget, Law, Tally
 from tests.fuzz.world import World
@@ -85,6 +85,8 @@ def _in_forms(forms: list[tuple[Route, Form]], values: Iterator[str], chance: ra
         form = typed(empty)
         for name in form.kinds:
             yield Ask(route, form.action, form, ((name, next(values)), *_chosen(form, name, chance)))
+        for address in route.but_for(form.action, next(values)):
+            yield Ask(route, address, form)
         everywhere = tuple((name, next(values)) for name in form.kinds if name != "csrf")
         yield Ask(route, form.action, form, everywhere)
 
@@ -106,11 +108,8 @@ def _in_addresses(found: Found, root: str, values: Iterator[str]) -> Iterator[As
         address = found.addresses.get(route)
         if route.method != "GET" or not route.path.startswith(root) or (not root and not address):
             continue
-        parts = re.findall(r"\{\w+\}", route.path)
-        for part in parts:
-            whole = route.path.replace(part, quote(next(values).encode("utf-8", "surrogatepass"), safe=""))
-            yield Ask(route, re.sub(r"\{\w+\}", "csv", whole))
-        path = urlsplit(address).path if address else re.sub(r"\{\w+\}", "csv", route.path)
+        yield from (Ask(route, whole) for whole in route.but_for(address, next(values)))
+        path = urlsplit(address).path if address else re.sub(r"\{\w+\}", NOBODY, route.path)
         for name in sorted(names | {"page", "limit", "language", "next"}):
             yield Ask(route, f"{path}?{encoded([(name, next(values))]).decode()}")
 

@@ -21,19 +21,19 @@ PERMISSIONS: Final = (
     *("organization.users.manage", "organization.credit.manage"),
 )
 
-#: What somebody types where nothing is filled in, by the field's name, else by its kind.
+#: What somebody types where nothing is filled in, by the field's name; and where something must be, by its kind.
 TYPED: Final = {
     "amount": "1",
-    "currency": "USD",
-    "email": "typed@example.com",
     "header": "ULAK",
     "host": "127.0.0.1",
-    "password": PASSWORD,
+    "note": "Typed",
+    "price": "1",
     "system_id": "ulak",
+    "text": "Merhaba",
     "to": "905550000001",
+    "value": "1",
 }
-
-
+REQUIRED: Final = {"password": "secret", "email": "typed@example.com"}
 FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -47,15 +47,10 @@ class Visitor:
 
 
 def typed(form: Form) -> Form:
-    """The form with everything filled in that must not stay empty."""
-    pairs = [
-        (
-            name,
-            value
-            or (TYPED.get(name) or TYPED.get(form.kinds[name], "1") if name in form.required else value),
-        )
-        for name, value in form.pairs
-    ]
+    """The form with what somebody would type."""
+    pairs = [(name, value.strip() or TYPED.get(name, "")) for name, value in form.pairs]
+    for name in form.required:
+        pairs = [(n, v or REQUIRED.get(form.kinds[n], "1")) if n == name else (n, v) for n, v in pairs]
     return replace(form, pairs=pairs)
 
 
