@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format messages storm bench bench-scale bench-panel bench-growth bench-overload \
+.PHONY: help setup demo test check format messages storm fuzz bench bench-scale bench-panel bench-growth bench-overload \
 	bench-profile bench-plots screenshots lock clean
 
 help: ## list these targets
@@ -48,6 +48,9 @@ messages: $(READY) ## bring the panel's translations up to date, and list what i
 
 storm: $(READY) ## break everything that can break, from a seed, and ask the laws (SEED=7 FAULTS=200 SECONDS=1800)
 	@exec $(BIN)/python -m tests.storm $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
+
+fuzz: $(READY) ## send what nobody means well to every operation, field and page, from a seed (SEED=7 SECONDS=900)
+	@exec $(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 bench: $(READY) ## measure this machine: accepted and delivered a second, CPU, memory
 	@exec $(BIN)/python -m bench $(ARGS)

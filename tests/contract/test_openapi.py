@@ -206,6 +206,23 @@ def verdict(description: Description, answer: httpx.Response, method: str) -> li
     )
 
 
+def test_a_text_that_cannot_be_looked_for_does_not_fit_the_description_either(
+    mark: Caller, description: Description
+) -> None:
+    asked = [
+        (one, description.resolve(node))
+        for one in description.operations
+        for node in one.definition.get("parameters", [])
+        if description.resolve(node)["name"] == "text"
+    ]
+    assert len(asked) == 2
+    for one, parameter in asked:
+        for text, fits in (("a\0b", False), ("a\nb\ufffe", True)):
+            answer = ask(mark.client, one, params={"text": text})
+            assert (answer.status_code != 400) is fits
+            assert (description.faults(parameter["schema"], text) == []) is fits
+
+
 # --- the examples, literally
 
 

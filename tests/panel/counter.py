@@ -16,8 +16,10 @@ SECRET: Final = re.compile(r'id="secret"[^>]*>([^<]+)<')
 class Counter:
     """Somebody who is signed in at one of the two doors, and sends forms."""
 
-    def __init__(self, url: str, door: str, name: str, password: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+    def __init__(self, url: str, door: str, name: str, password: str, address: str | None = None) -> None:
+        """`address` is one of this machine's, from which they come."""
+        transport = httpx.HTTPTransport(local_address=address)
+        self.http = httpx.Client(base_url=url, timeout=30, trust_env=False, transport=transport)
         self.door = door
         try:
             self._token = self._read(f"{door}/sign-in")

@@ -120,7 +120,8 @@ def _check_authorities(pem: str) -> None:
     if not pem:
         return
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+        readable = pem.encode("ascii", "replace").decode()  # as a link reads it: remarks may be in any script
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=readable)
     except (ssl.SSLError, ValueError):
         raise Refused(
             Code.INVALID_VALUE,

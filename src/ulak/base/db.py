@@ -4,6 +4,7 @@ In: a DSN. Out: connections, inside a transaction (`transaction`) or without one
 tables; SQL stands in `ulak.store`. Times come back as aware UTC datetimes, ids as `uuid.UUID`.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -126,16 +127,27 @@ class Database:
         return cls(pool, dsn)
 
     @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Tx]:
+        """A connection for a transaction. One whose transaction was cancelled is ended, which rolls back: the cut may
+        have fallen into its beginning or its end, and the pool would find it open, and tell of an error."""
+        async with self._pool.acquire() as connection:
+            try:
+                yield connection
+            except asyncio.CancelledError:
+                connection.terminate()
+                raise
+
+    @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """A connection inside a transaction: committed at the end, rolled back on any exception."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._lent() as connection, connection.transaction():
             yield connection
 
     @asynccontextmanager
     async def moment(self) -> AsyncIterator[Tx]:
         """A connection that sees the database as it was at one moment, for a few keyed reads that must agree."""
         async with (
-            self._pool.acquire() as connection,
+            self._lent() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield connection

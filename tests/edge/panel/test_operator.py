@@ -685,6 +685,7 @@ async def test_a_carrier_is_paused_and_resumed(db: Database, ayse: Browser) -> N
             {"network_from": HOSTILE},
             {"statuses": "0x45=maybe"},
             {"tls_ca": "no certificate"},
+            {"tls_ca": "\x88 ışık"},
             {"tls_ca": "x" * 300_000},
             *(
                 {name: "other"}

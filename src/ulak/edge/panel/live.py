@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from starlette.responses import Response, StreamingResponse
@@ -30,6 +30,7 @@ RETRY_MS: Final = 2000
 _open = 0
 
 Pieces = Callable[[], Awaitable[Mapping[str, str]]]
+Seen = TypeVar("Seen")
 
 
 async def stream(visit: Visit, pieces: Pieces, *, every: float = EVERY_SECONDS) -> Response:
@@ -57,9 +58,9 @@ async def _events(visit: Visit, pieces: Pieces, every: float) -> AsyncIterator[b
             with suppress(*UNREACHABLE):
                 if time.monotonic() - looked > LOOK_SECONDS:
                     looked = time.monotonic()
-                    if not await _is_let_in(visit):
+                    if not await _whole(_is_let_in(visit)):
                         return
-                now = await pieces()
+                now = await _whole(pieces())
                 changed = {name: html for name, html in now.items() if shown.get(name) != html}
                 if changed:
                     shown |= changed
@@ -74,6 +75,12 @@ async def _events(visit: Visit, pieces: Pieces, every: float) -> AsyncIterator[b
         return
     finally:
         _open -= 1
+
+
+async def _whole(look: Awaitable[Seen]) -> Seen:
+    """A look that goes on to its end when the reader leaves in the middle of it: one that is cut off between the
+    beginning and the end of a transaction leaves it open, which comes out as an error in the log."""
+    return await asyncio.shield(asyncio.ensure_future(look))
 
 
 async def _is_let_in(visit: Visit) -> bool:
