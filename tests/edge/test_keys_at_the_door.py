@@ -116,6 +116,14 @@ async def test_allowed_addresses_are_those_that_a_trusted_proxy_tells(db: Databa
         assert (await client.get("/users/me", headers=headers)).status_code == 401
         forged = headers | {"x-forwarded-for": "203.0.113.5, 198.51.100.1"}
         assert (await client.get("/users/me", headers=forged)).status_code == 401
+        strangers_own = headers | {"x-forwarded-for": "198.51.100.1", "forwarded": "for=203.0.113.5"}
+        assert (await client.get("/users/me", headers=strangers_own)).status_code == 401
+        unreadable = headers | {"x-forwarded-for": "203.0.113.5, unknown"}
+        assert (await client.get("/users/me", headers=unreadable)).status_code == 401, "known nowhere"
+    async with door(db, trusted_proxies="192.0.2.1", forwarded_header="forwarded") as client:
+        assert (await client.get("/users/me", headers=told)).status_code == 401
+        told_so = headers | {"forwarded": "for=203.0.113.5"}
+        assert (await client.get("/users/me", headers=told_so)).status_code == 200
     async with door(db) as client:
         assert (await client.get("/users/me", headers=told)).status_code == 401
 

@@ -165,12 +165,12 @@ class Resource:
         return response
 
     async def _caller(self, request: Request) -> Caller:
-        key, address = request.headers.get("x-api-key"), self._rooms.origin.address(request)
+        key, origin = request.headers.get("x-api-key"), self._rooms.origin
         try:
-            return await caller_of(self._directory, key, address)
+            return await caller_of(self._directory, key, origin.address(request))
         except Refused:
             if key and SHAPE.fullmatch(key):  # anything else is nobody's key, and no guess
-                self._rooms.strangers.failed(key, address, time.monotonic())
+                self._rooms.strangers.failed(key, origin.nearest(request), time.monotonic())
             raise
 
     def _limit(self, caller: Caller, headers: dict[str, str]) -> None:
