@@ -254,14 +254,17 @@ async def test_one_name_from_many_addresses_and_many_names_from_one(db: Database
     assert (await refused(come(db, "another", address="192.0.2.1"))).code == Code.UNAUTHORIZED
 
 
-async def test_without_an_address_names_are_still_counted(db: Database, clock: Clock) -> None:
+async def test_no_address_is_counted_like_one(db: Database, clock: Clock) -> None:
     await mark(db)
 
-    for _ in range(5):
+    for _ in range(guessing.PAIR_MAX):
         await refused(come(db, password="wrong", address=None))
 
     assert (await refused(come(db, address=None))).code == Code.RATE_LIMITED
-    assert (await refused(come(db, "lale", address=None))).code == Code.UNAUTHORIZED
+    for n in range(guessing.ADDRESS_MAX - guessing.PAIR_MAX):
+        assert (await refused(come(db, f"user{n}", address=None))).code == Code.UNAUTHORIZED
+    assert (await refused(come(db, "lale", address=None))).code == Code.RATE_LIMITED
+    assert (await come(db)).token
 
 
 # --- the second step

@@ -109,7 +109,7 @@ async def test_rotating_seals_anew_and_says_what_still_waits(
     assert (await actions(db))[-1] == "secrets.rotate"
     for secret in (used, unused):
         async with db.reading() as tx:
-            assert await recognise.owner_of(tx, db.secrets, secret)
+            assert recognise.owner_of(secret, await recognise.candidates(tx, secret), db.secrets)
     await use(db, used)
     assert (await vault.rotate(db, BY)).waiting == {ids(OLD)[0]: 1}
     await use(db, unused)
@@ -119,14 +119,14 @@ async def test_rotating_seals_anew_and_says_what_still_waits(
     assert carriers.password_of(await the_carrier(db), db.secrets) == "hunter2"
     await second_factor.confirm(db, BY, mark.id, clock.code(totp))
     async with db.reading() as tx:
-        assert await recognise.owner_of(tx, db.secrets, used)
+        assert recognise.owner_of(used, await recognise.candidates(tx, used), db.secrets)
 
 
 async def use(db: Database, secret: str) -> None:
     """What a request with this key leads to."""
     uses = Uses(db)
     async with db.reading() as tx:
-        owner = await recognise.owner_of(tx, db.secrets, secret)
+        owner = recognise.owner_of(secret, await recognise.candidates(tx, secret), db.secrets)
     assert owner
     uses.note(owner)
     await uses.write()
@@ -152,9 +152,9 @@ async def test_keys_are_known_by_their_first_characters_and_their_hash(db: Datab
     alike = secret[:11] + secret[11:][::-1]
 
     async with db.reading() as tx:
-        assert await recognise.owner_of(tx, SECRETS, secret)
+        assert recognise.owner_of(secret, await recognise.candidates(tx, secret), SECRETS)
         for other in (alike, secret[:-1], secret + "x", "", "ulak_"):
-            assert await recognise.owner_of(tx, SECRETS, other) is None
+            assert recognise.owner_of(other, await recognise.candidates(tx, other), SECRETS) is None
 
 
 async def test_a_key_from_before_works_and_is_hashed_with_the_secret_when_it_is_used(db: Database) -> None:

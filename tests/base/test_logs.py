@@ -84,3 +84,23 @@ def test_the_database_s_details_are_left_out() -> None:
     assert "secret" in str(error)
     assert "secret" not in logs.words(error)
     assert logs.words(error).startswith("23514 new row violates")
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_nothing_gives_orders_to_a_terminal(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("info", form)
+    hostile = "a\x1b]0;owned\x07\x9b31m\x7f\u202e\rb"
+
+    structlog.get_logger().warning(hostile, who=hostile, several=[hostile])
+    logging.getLogger("lib").error(hostile)
+    try:
+        raise ValueError(hostile)
+    except ValueError:
+        structlog.get_logger().exception("failed")
+
+    written = capsys.readouterr().err
+    assert "owned" in written
+    assert sorted({char for char in written if not char.isprintable()}) == ["\n"]
+    if form == "json":
+        first = json.loads(written.splitlines()[0])
+        assert (first["event"], first["who"], first["several"]) == (hostile, hostile, [hostile])

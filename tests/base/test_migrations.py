@@ -163,7 +163,7 @@ async def test_what_was_kept_in_the_open_is_sealed_and_old_keys_go_on(
     try:
         await vault.unlock(db, Config(secret_keys=SECRET_KEY))
         async with db.reading() as tx:
-            owner = await recognise.owner_of(tx, db.secrets, secret)
+            owner = recognise.owner_of(secret, await recognise.candidates(tx, secret), db.secrets)
             [carrier] = await carriers.all(tx)
             factor = await second_factors.of(tx, UUID(int=1))
         assert owner

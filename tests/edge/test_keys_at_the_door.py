@@ -15,13 +15,15 @@ from tests.admin import BY, found
 from tests.edge.panel.conftest import Straight
 from ulak.admin import accounts
 from ulak.base.config import Config
-from ulak.base.db import Database
+from ulak.base.db import Database, Tx
 from ulak.edge.rooms import Rooms
 from ulak.edge.site import Site
 from ulak.edge.strangers import FAILED_MAX
 from ulak.flow.accept import now
+from ulak.flow.recognise import PREFIX_LENGTH
 from ulak.rules.refusal import Code, Refused
 from ulak.rules.scope import Scope
+from ulak.store import keys
 
 UNKNOWN = f"ulak_{'x' * 43}"
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -116,6 +118,14 @@ async def test_allowed_addresses_are_those_that_a_trusted_proxy_tells(db: Databa
         assert (await client.get("/users/me", headers=headers)).status_code == 401
         forged = headers | {"x-forwarded-for": "203.0.113.5, 198.51.100.1"}
         assert (await client.get("/users/me", headers=forged)).status_code == 401
+        strangers_own = headers | {"x-forwarded-for": "198.51.100.1", "forwarded": "for=203.0.113.5"}
+        assert (await client.get("/users/me", headers=strangers_own)).status_code == 401
+        unreadable = headers | {"x-forwarded-for": "203.0.113.5, unknown"}
+        assert (await client.get("/users/me", headers=unreadable)).status_code == 401, "known nowhere"
+    async with door(db, trusted_proxies="192.0.2.1", forwarded_header="forwarded") as client:
+        assert (await client.get("/users/me", headers=told)).status_code == 401
+        told_so = headers | {"forwarded": "for=203.0.113.5"}
+        assert (await client.get("/users/me", headers=told_so)).status_code == 200
     async with door(db) as client:
         assert (await client.get("/users/me", headers=told)).status_code == 401
 
@@ -135,6 +145,32 @@ async def test_who_shows_many_keys_waits_and_a_good_key_does_not(db: Database) -
         assert (await client.get("/users/me", headers=headers)).status_code == 200
         for no_key in ({}, {"x-api-key": "no"}):
             assert (await client.get("/users/me", headers=no_key)).status_code == 401
+
+
+async def test_who_goes_on_guessing_costs_no_database(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    await found(db)
+    headers = await key(db)
+    asked: list[str] = []
+
+    async def counted(tx: Tx, prefix: str) -> list[keys.Candidate]:
+        asked.append(prefix)
+        return await by_prefix(tx, prefix)
+
+    by_prefix = keys.by_prefix
+    monkeypatch.setattr(keys, "by_prefix", counted)
+
+    async with door(db) as client:
+        guesses = [{"x-api-key": f"ulak_{n:06d}{'x' * 37}"} for n in range(200)]
+        statuses = [(await client.get("/users/me", headers=guess)).status_code for guess in guesses]
+
+        assert statuses == [401] * FAILED_MAX + [429] * (200 - FAILED_MAX)
+        assert len(asked) == FAILED_MAX
+        assert (await client.get("/users/me", headers=headers)).status_code == 200, "shown for the first time"
+        alike = {"x-api-key": headers["x-api-key"][:PREFIX_LENGTH] + "x" * 37}
+        for _ in range(20):
+            assert (await client.get("/users/me", headers=alike)).status_code == 429
+            assert (await client.get("/users/me", headers=headers)).status_code == 200
+        assert len(asked) <= FAILED_MAX + 2
 
 
 async def test_a_customer_and_a_key_have_rates_and_the_answers_tell_the_smaller(db: Database) -> None:

@@ -6,7 +6,9 @@ from starlette.requests import Request
 from ulak.base.config import Config, ConfigError
 from ulak.edge.origin import Origin
 
-TRUSTED = Origin(Config(trusted_proxies="10.0.0.0/8, 2001:db8::1").proxies())
+PROXIES = Config(trusted_proxies="10.0.0.0/8, 2001:db8::1").proxies()
+TRUSTED = Origin(PROXIES)
+STANDARD = Origin(PROXIES, "forwarded")
 NOBODY = Origin(())
 
 
@@ -70,14 +72,24 @@ def test_several_lines_are_one() -> None:
     ],
 )
 def test_the_other_header(forwarded: str, client: str | None) -> None:
-    assert TRUSTED.address(request("10.0.0.1", ("forwarded", forwarded))) == client
+    assert STANDARD.address(request("10.0.0.1", ("forwarded", forwarded))) == client
     assert NOBODY.address(request("10.0.0.1", ("forwarded", forwarded))) == "10.0.0.1"
 
 
-def test_where_the_two_differ_nobody_is_believed() -> None:
-    one = ("x-forwarded-for", "203.0.113.5")
-    assert TRUSTED.address(request("10.0.0.1", one, ("forwarded", "for=203.0.113.5"))) == "203.0.113.5"
-    assert TRUSTED.address(request("10.0.0.1", one, ("forwarded", "for=127.0.0.1"))) is None
+def test_only_the_header_that_the_proxies_write_counts() -> None:
+    ours, theirs = ("x-forwarded-for", "203.0.113.5"), ("forwarded", "for=198.51.100.1;proto=https")
+    for headers in ((ours, theirs), (theirs, ours)):
+        assert TRUSTED.address(request("10.0.0.1", *headers)) == "203.0.113.5"
+        assert STANDARD.address(request("10.0.0.1", *headers)) == "198.51.100.1"
+    assert TRUSTED.address(request("10.0.0.1", theirs)) == "10.0.0.1"
+    assert STANDARD.address(request("10.0.0.1", ours)) == "10.0.0.1"
+
+
+def test_an_address_that_nobody_knows_counts_as_the_proxys() -> None:
+    garbage = request("10.0.0.1", ("x-forwarded-for", "unknown"))
+    assert (TRUSTED.address(garbage), TRUSTED.nearest(garbage)) == (None, "10.0.0.1")
+    assert TRUSTED.nearest(request("10.0.0.1", ("x-forwarded-for", "203.0.113.5"))) == "203.0.113.5"
+    assert TRUSTED.nearest(request(None)) is None
 
 
 @pytest.mark.parametrize(
@@ -85,7 +97,7 @@ def test_where_the_two_differ_nobody_is_believed() -> None:
     [
         ("10.0.0.1", [("x-forwarded-proto", "https")], True),
         ("10.0.0.1", [("x-forwarded-proto", "https, http")], False),
-        ("10.0.0.1", [("forwarded", "for=1.2.3.4;proto=https")], True),
+        ("10.0.0.1", [("forwarded", "for=1.2.3.4;proto=https")], False),
         ("10.0.0.1", [], False),
         ("192.0.2.1", [("x-forwarded-proto", "https")], False),
     ],
@@ -95,6 +107,20 @@ def test_whether_it_came_encrypted(peer: str, headers: list[tuple[str, str]], en
     assert TRUSTED.encrypted(request(peer, *headers, scheme="https"))
 
 
+@pytest.mark.parametrize(
+    ("headers", "encrypted"),
+    [
+        ([("forwarded", "for=1.2.3.4;proto=https")], True),
+        ([("forwarded", "proto=https, for=1.2.3.4")], False),
+        ([("x-forwarded-proto", "https")], False),
+    ],
+)
+def test_whether_the_other_header_says_so(headers: list[tuple[str, str]], encrypted: bool) -> None:
+    assert STANDARD.encrypted(request("10.0.0.1", *headers)) is encrypted
+
+
 def test_a_setting_that_is_no_network() -> None:
     with pytest.raises(ConfigError, match="ULAK_TRUSTED_PROXIES"):
         Config.from_environment({"ULAK_TRUSTED_PROXIES": "10.0.0.1/8"})
+    with pytest.raises(ConfigError, match="ULAK_FORWARDED_HEADER must be x-forwarded-for or forwarded"):
+        Config.from_environment({"ULAK_FORWARDED_HEADER": "x-real-ip"})

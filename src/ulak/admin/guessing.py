@@ -45,9 +45,7 @@ def at_a_code(owner_id: UUID, address: str | None) -> Guesses:
 
 
 def _guesses(whose: str, whose_max: int, address: str | None) -> Guesses:
-    where = place(address)
-    if where is None:
-        return {whose: whose_max, f"{whose} from nowhere": PAIR_MAX}
+    where = place(address) or "nowhere"  # over a socket without addresses; a limit all the same
     return {whose: whose_max, f"from {where}": ADDRESS_MAX, f"{whose} from {where}": PAIR_MAX}
 
 

@@ -32,6 +32,7 @@ class Config:
     secret_keys             what seals passwords and hashes API keys: 32 random bytes in base64 or hexadecimal, or
                             several with commas: the first seals, all open; empty: the file secret.key in `data_dir`
     trusted_proxies         addresses or networks, with commas, whose word on a client's address counts
+    forwarded_header        the header in which they write it: x-forwarded-for or forwarded; the other one is ignored
     rate_per_second         requests a second for each customer who has no rate of their own, 0: no limit
     body_bytes_max          of a request; advanced_body_bytes_max for `advanced`
     requests_max            requests of the API that a process answers at once; the next one gets a 503
@@ -78,6 +79,7 @@ class Config:
     log_format: str = "console"
     secret_keys: str = field(default="", repr=False)
     trusted_proxies: str = ""
+    forwarded_header: str = "x-forwarded-for"
     rate_per_second: int = 0
     body_bytes_max: int = 8 * 1024 * 1024
     advanced_body_bytes_max: int = 32 * 1024 * 1024
@@ -145,6 +147,8 @@ class Config:
             raise ConfigError("ULAK_LOG_LEVEL must be debug, info, warning or error.")
         if self.log_format not in {"console", "json"}:
             raise ConfigError("ULAK_LOG_FORMAT must be console or json.")
+        if self.forwarded_header not in {"x-forwarded-for", "forwarded"}:
+            raise ConfigError("ULAK_FORWARDED_HEADER must be x-forwarded-for or forwarded.")
         if self.trace_share > 1:
             raise ConfigError("ULAK_TRACE_SHARE must be at most 1.")
         if self.otlp_endpoint and not re.match(r"https?://[^/]", self.otlp_endpoint):

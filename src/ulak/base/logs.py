@@ -2,8 +2,9 @@
 
 Ids, codes and counts are logged; API keys, passwords, numbers and texts never are. A traceback shows code only, no
 values of variables; of what an exception says, quoted words and long numbers are left out, and of what the database
-says its details, which quote rows. What libraries log comes out in the same form. `REQUEST` is the id of the request
-that is being answered, and stands on every line that is written meanwhile.
+says its details, which quote rows. Nothing that is written gives orders to a terminal. What libraries log comes out in
+the same form. `REQUEST` is the id of the request that is being answered, and stands on every line that is written
+meanwhile.
 """
 
 import logging
@@ -17,6 +18,8 @@ from uuid import UUID
 
 import structlog
 
+from ulak.base.harmless import harmless
+
 REQUEST: Final[ContextVar[str]] = ContextVar("request_id", default="")
 
 _SAID_WITH_CARE: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\d{7,}")
@@ -28,10 +31,10 @@ Event = Any  # structlog's own type for what passes its processors differs from 
 def configure(level: str, form: str) -> None:
     """Set up logging for this process. `form` is console or json."""
     numeric = getattr(logging, level.upper())
-    renderer: Any = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
+    last: list[Any] = (
+        [structlog.processors.JSONRenderer(ensure_ascii=False), _harmless_line]
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else [_harmless_words, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -42,7 +45,7 @@ def configure(level: str, form: str) -> None:
         _code_only,
     ]
     structlog.configure(
-        processors=[*processors, renderer],
+        processors=[*processors, *last],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -51,7 +54,7 @@ def configure(level: str, form: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *processors],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     logging.basicConfig(level=max(numeric, logging.WARNING), handlers=[handler])
@@ -69,6 +72,15 @@ def _write_ids(logger: object, method: str, event: Event) -> Event:
         if isinstance(value, UUID):
             event[name] = str(value)
     return event
+
+
+def _harmless_words(logger: object, method: str, event: Event) -> Event:
+    """What is said for people, before it gets its colours; what is no text is shown as Python writes it."""
+    return {name: harmless(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _harmless_line(logger: object, method: str, line: str) -> str:
+    return harmless(line)
 
 
 def _code_only(logger: object, method: str, event: Event) -> Event:

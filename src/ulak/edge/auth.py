@@ -6,6 +6,7 @@ In: what the request carries. Out: a `Caller`, or the refusals `unauthorized`, `
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from ulak.edge.origin import parsed
@@ -17,6 +18,8 @@ from ulak.rules.tenancy import Context
 from ulak.store.keys import KeyOwner
 from ulak.store.organizations import Member
 from ulak.store.users import User
+
+UNUSABLE: Final = "The x-api-key header is missing, or its key cannot be used here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ async def caller_of(directory: Directory, key: str | None, address: str | None) 
     """The owner of an API key used from this address."""
     owner = await directory.key_owner(key) if key else None
     if owner is None or not _usable(owner, address):
-        raise Refused(Code.UNAUTHORIZED, "The x-api-key header is missing, or its key cannot be used here.")
+        raise Refused(Code.UNAUTHORIZED, UNUSABLE)
     return Caller(owner.user, owner)
 
 

@@ -1,10 +1,11 @@
 """Where a request comes from: the one place that decides whose word on an address counts.
 
-In: a request, and the proxies that this installation trusts (`ULAK_TRUSTED_PROXIES`). Out: the client's address, and
-whether it came encrypted. A peer that is no trusted proxy speaks for itself alone. A trusted one is asked who came to
-it (`X-Forwarded-For`, `Forwarded`): the rightmost address that is no trusted proxy either, since everything to the left
-of it was written by strangers. Where the two headers name different clients, one of them passed through unseen:
-nobody is believed, and the address is unknown, which is allowed nowhere.
+In: a request, the proxies that this installation trusts (`ULAK_TRUSTED_PROXIES`) and the header that they write
+(`ULAK_FORWARDED_HEADER`). Out: the client's address, and whether it came encrypted. A peer that is no trusted proxy
+speaks for itself alone. A trusted one is asked who came to it: the rightmost address that is no trusted proxy either,
+since everything to the left of it was written by strangers. The header that they do not write is a stranger's, passed
+through unseen, and says nothing. Where their own cannot be read the address is unknown: that is allowed nowhere, and
+counts as the proxy's.
 """
 
 import re
@@ -30,36 +31,36 @@ def parsed(text: str | None) -> Address | None:
 
 
 class Origin:
-    """Where requests come from, as far as these proxies are trusted."""
+    """Where requests come from, as far as these proxies are trusted, and in which header they say so."""
 
-    def __init__(self, trusted: Sequence[IPv4Network | IPv6Network]) -> None:
+    def __init__(self, trusted: Sequence[IPv4Network | IPv6Network], header: str = "x-forwarded-for") -> None:
         self._trusted = tuple(trusted)
+        self._header = header
 
     def address(self, request: Request) -> str | None:
-        """The client's address; None where nobody knows."""
-        peer = request.client.host if request.client else None
+        """The client's address; None where nobody knows, which is allowed nowhere."""
+        peer = _peer(request)
         if not self._trusted or not self._trusts(parsed(peer)):
             return peer
-        headers = request.headers
-        named = [
-            self._client([part.strip() for part in ",".join(lines).split(",")])
-            for lines in (headers.getlist("x-forwarded-for"), _for(headers.getlist("forwarded")))
-            if lines
-        ]
-        if not named:
-            return peer
-        return named[0] if named[0] == named[-1] else None
+        lines = request.headers.getlist(self._header)
+        if self._header == "forwarded":
+            lines = _for(lines)
+        return self._client([part.strip() for part in ",".join(lines).split(",")]) if lines else peer
+
+    def nearest(self, request: Request) -> str | None:
+        """The address to count by and to write down: the client's, or of the last who passed the request on."""
+        return self.address(request) or _peer(request)
 
     def encrypted(self, request: Request) -> bool:
         """Whether the client's connection is encrypted, as far as we can know."""
         if request.scope["scheme"] == "https":
             return True
-        peer = parsed(request.client.host if request.client else None)
-        if not self._trusts(peer):
+        if not self._trusts(parsed(_peer(request))):
             return False
-        said = request.headers.get("x-forwarded-proto") or _last(
-            request.headers.getlist("forwarded"), "proto"
-        )
+        if self._header == "forwarded":
+            said = _last(request.headers.getlist("forwarded"), "proto")
+        else:
+            said = request.headers.get("x-forwarded-proto", "")
         return said.rpartition(",")[2].strip().lower() == "https"
 
     def _trusts(self, address: Address | None) -> bool:
@@ -73,6 +74,10 @@ class Origin:
             if address is None or not self._trusts(address):
                 break
         return str(address) if address else None
+
+
+def _peer(request: Request) -> str | None:
+    return request.client.host if request.client else None
 
 
 def _without_port(text: str) -> str:

@@ -30,7 +30,7 @@ class Rooms:
     def __init__(self, config: Config, db: Database, limits_fd: int = -1) -> None:
         self.config = config
         self.db = db
-        self.origin = Origin(config.proxies())
+        self.origin = Origin(config.proxies(), config.forwarded_header)
         self.limiter = Limiter(limits_fd)
         self.strangers = Strangers()
         self.directory = Directory(db)

@@ -2,11 +2,12 @@
 
 Sending one SMS looks at all of these and changes none, so they are read once and kept until somebody says that
 they changed (`store.notices`), at most for `AGE_MAX_SECONDS`. Handing out a remembered row costs no database.
-Forgetting is always safe.
+Forgetting is always safe. What strangers make up has a small memory of its own, and takes the place of nothing real.
 """
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,10 @@ from ulak.store import carriers, keys, organizations, prices, senders, services
 
 AGE_MAX_SECONDS: Final = 2.0
 ENTRIES_MAX: Final = 20_000
+MISSES_MAX: Final = 1_000
+"""Beginnings of keys that there are none of."""
+PREFIXES_MAX: Final = 100_000
+"""Where there are more keys, guesses are told from them by the database alone."""
 
 T = TypeVar("T")
 
@@ -121,22 +126,34 @@ class Directory:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._entries: dict[Hashable, tuple[float, Any]] = {}
+        # by "shelf", "prefixes", ("of", a user's id), or how keys begin
+        self._entries: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
+        self._misses: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
         self._loading: dict[Hashable, asyncio.Task[Any]] = {}
 
     def forget(self) -> None:
         """Read everything again from now on."""
         self._entries.clear()
+        self._misses.clear()
         self._loading.clear()
 
     async def key_owner(self, key: str) -> keys.KeyOwner | None:
         """Whose API key this is; None when there is no such key. What cannot be one costs no database."""
         if not recognise.SHAPE.fullmatch(key):
             return None
-        secrets = self._db.secrets
-        return await self._remembered(
-            ("key", secrets.digest(key)), lambda tx: recognise.owner_of(tx, secrets, key)
+        like_it = await self._remembered(
+            key[: recognise.PREFIX_LENGTH], lambda tx: recognise.candidates(tx, key)
         )
+        return recognise.owner_of(key, like_it, self._db.secrets)
+
+    def remembers(self, key: str) -> bool:
+        """Whether a key that begins like this one was there when we last looked."""
+        return key[: recognise.PREFIX_LENGTH] in self._entries
+
+    async def may_be(self, key: str) -> bool:
+        """Whether there can be such a key; thousands of guesses share the one read that it takes to know."""
+        known = await self._remembered("prefixes", _read_prefixes)
+        return known is None or key[: recognise.PREFIX_LENGTH] in known
 
     async def memberships(self, user_id: UUID) -> list[organizations.Member]:
         """The organizations a user belongs to."""
@@ -148,7 +165,7 @@ class Directory:
 
     async def _remembered(self, name: Hashable, read: Callable[[Tx], Awaitable[T]]) -> T:
         """The remembered value, or what `read` gives; callers who ask meanwhile share one read."""
-        entry = self._entries.get(name)
+        entry = self._entries.get(name) or self._misses.get(name)
         if entry is not None and time.monotonic() - entry[0] < AGE_MAX_SECONDS:
             return entry[1]  # type: ignore[no-any-return]
         task = self._loading.get(name)
@@ -163,13 +180,26 @@ class Directory:
             async with self._db.reading() as tx:
                 value = await read(tx)
             if self._loading.get(name) is me:  # else it was forgotten while it was read
-                if len(self._entries) >= ENTRIES_MAX:
-                    self._entries.clear()
-                self._entries[name] = at, value
+                self._keep(name, at, value)
             return value
         finally:
             if self._loading.get(name) is me:
                 del self._loading[name]
+
+    def _keep(self, name: Hashable, at: float, value: object) -> None:
+        """Remember, in place of what was read longest ago: everything in use is read again every `AGE_MAX_SECONDS`."""
+        self._entries.pop(name, None)
+        self._misses.pop(name, None)
+        missed = not value and isinstance(name, str) and name.startswith(recognise.START)
+        table, entries_max = (self._misses, MISSES_MAX) if missed else (self._entries, ENTRIES_MAX)
+        table[name] = at, value
+        if len(table) > entries_max:
+            table.popitem(last=False)
+
+
+async def _read_prefixes(tx: Tx) -> frozenset[str] | None:
+    found = await keys.prefixes(tx, PREFIXES_MAX + 1)
+    return frozenset(found) if len(found) <= PREFIXES_MAX else None
 
 
 async def _read_shelf(tx: Tx) -> Shelf:

@@ -1,8 +1,8 @@
 """Whose API key somebody shows: found by its first characters, known by its hash.
 
-In: a key as it came over the wire. Out: its owner, or nobody. A key that was hashed with an older secret key, or with
-none, is still known, and comes with the hash that it should be known by (`flow.uses` writes it). Comparing takes as
-long for what is right as for what is wrong.
+In: a key as it came over the wire, and the keys that begin like it. Out: its owner, or nobody. A key that was hashed
+with an older secret key, or with none, is still known, and comes with the hash that it should be known by (`flow.uses`
+writes it). Comparing takes as long for what is right as for what is wrong.
 """
 
 import re
@@ -21,10 +21,15 @@ SHAPE: Final = re.compile(r"ulak_[A-Za-z0-9_-]{43}")
 """What every key that was ever made looks like: 256 bits in base64 after its beginning."""
 
 
-async def owner_of(tx: Tx, secrets: Secrets, key: str) -> keys.KeyOwner | None:
-    """The owner of a key that has not been revoked, whatever else may speak against it."""
+async def candidates(tx: Tx, key: str) -> list[keys.Candidate]:
+    """The keys that begin like this one and have not been revoked."""
+    return await keys.by_prefix(tx, key[:PREFIX_LENGTH])
+
+
+def owner_of(key: str, like_it: list[keys.Candidate], secrets: Secrets) -> keys.KeyOwner | None:
+    """The owner of a key that is one of these, whatever else may speak against it."""
     found = None
-    for candidate in await keys.by_prefix(tx, key[:PREFIX_LENGTH]):
+    for candidate in like_it:
         if compare_digest(_hash(secrets, key, candidate.hashed_with), candidate.key_hash):
             found = candidate
     if found is None or found.hashed_with == secrets.first:

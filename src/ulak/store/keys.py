@@ -155,6 +155,14 @@ async def by_prefix(tx: Tx, prefix: str) -> list[Candidate]:
     return [_candidate(row) for row in await tx.fetch(BY_PREFIX, prefix)]
 
 
+PREFIXES: Final = "SELECT prefix FROM api_keys WHERE revoked_at IS NULL LIMIT $1"
+
+
+async def prefixes(tx: Tx, limit: int) -> list[str]:
+    """How the keys begin that have not been revoked, at most so many of them."""
+    return [row["prefix"] for row in await tx.fetch(PREFIXES, limit)]
+
+
 def _candidate(row: asyncpg.Record) -> Candidate:
     user = User(row["id"], row["username"], row["email"], row["state"], row["created_at"])
     scopes = frozenset(map(Scope, row["scopes"]))

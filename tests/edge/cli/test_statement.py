@@ -116,7 +116,7 @@ def test_a_text_cannot_give_the_terminal_orders(shop: CommandLine, dsn: str) -> 
 
     assert "\x1b" not in said
     assert "\x07" not in said
-    assert "a [31mred" in said
+    assert r"a\u001b[31mred" in said
 
 
 def test_into_a_file(shop: CommandLine, tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ HOST: Final = "https://panel.example"
 class Browser:
     """One browser; `rooms` are those of the site that it looks at."""
 
-    def __init__(self, db: Database, address: str = ADDRESS) -> None:
-        self.rooms = Rooms(Config(), db)
+    def __init__(self, db: Database, address: str = ADDRESS, **settings: Any) -> None:
+        self.rooms = Rooms(Config(**settings), db)
         transport = httpx.ASGITransport(app=Site(self.rooms), client=(address, 4711))
         self.http = httpx.AsyncClient(transport=transport, base_url=HOST)
 
@@ -86,8 +86,8 @@ def text_of(page: httpx.Response) -> str:
 
 
 @asynccontextmanager
-async def browsing(db: Database, address: str = ADDRESS) -> AsyncIterator[Browser]:
-    """A browser for as long as the block lasts."""
-    browser = Browser(db, address)
+async def browsing(db: Database, address: str = ADDRESS, **settings: Any) -> AsyncIterator[Browser]:
+    """A browser for as long as the block lasts, before a site with these settings."""
+    browser = Browser(db, address, **settings)
     async with browser.http:
         yield browser

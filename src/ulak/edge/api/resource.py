@@ -20,7 +20,7 @@ from starlette.types import Scope as AsgiScope
 from ulak.base import logs, metrics
 from ulak.base.db import UNREACHABLE
 from ulak.edge import problem
-from ulak.edge.auth import Caller, caller_of, context_of
+from ulak.edge.auth import UNUSABLE, Caller, caller_of, context_of
 from ulak.edge.gate import Gate
 from ulak.edge.limits import Allowance
 from ulak.edge.rooms import Rooms
@@ -165,13 +165,20 @@ class Resource:
         return response
 
     async def _caller(self, request: Request) -> Caller:
-        key, address = request.headers.get("x-api-key"), self._rooms.origin.address(request)
+        key, origin = request.headers.get("x-api-key"), self._rooms.origin
         try:
-            return await caller_of(self._directory, key, address)
+            if key and not self._directory.remembers(key):
+                await self._spare_the_database(key, origin.nearest(request))
+            return await caller_of(self._directory, key, origin.address(request))
         except Refused:
             if key and SHAPE.fullmatch(key):  # anything else is nobody's key, and no guess
-                self._rooms.strangers.failed(key, address, time.monotonic())
+                self._rooms.strangers.failed(key, origin.nearest(request), time.monotonic())
             raise
+
+    async def _spare_the_database(self, key: str, address: str | None) -> None:
+        """Refuse a key that cannot be one, where it comes from somebody who goes on guessing."""
+        if self._rooms.strangers.waits(address, time.monotonic()) and not await self._directory.may_be(key):
+            raise Refused(Code.UNAUTHORIZED, UNUSABLE)
 
     def _limit(self, caller: Caller, headers: dict[str, str]) -> None:
         """Refuse what is above the rate of the caller, or of their key where it has one."""

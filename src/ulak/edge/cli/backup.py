@@ -23,6 +23,7 @@ from ulak.base import archive
 from ulak.base.archive import ArchiveError, Tell
 from ulak.base.config import Config
 from ulak.base.embedded import Embedded
+from ulak.base.harmless import on_a_line
 from ulak.base.migrate import migrate
 from ulak.edge.cli.session import STOPPED, Json, actor, answer, attempt, config, connected
 from ulak.edge.database import database_server
@@ -243,12 +244,13 @@ def _telling(what: str, watched: bool, growing: Path | None = None) -> Iterator[
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True, markup=False), transient=True) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(on_a_line(what), total=None)
 
         def tell(line: str) -> None:
             size = f" ({growing.stat().st_size / _MIB:,.0f} MiB)" if growing else ""
-            bar.update(task, description=f"{what}{size}: {line.partition(': ')[2][:60]}")
+            title = f"{what}{size}: {line.partition(': ')[2][:60]}"
+            bar.update(task, description=on_a_line(title))
 
         yield tell

@@ -20,6 +20,7 @@ from typing import Annotated, Final
 
 import typer
 
+from ulak.base.harmless import harmless
 from ulak.rules.refusal import Code, Refused
 
 PART_BYTES: Final = select.PIPE_BUF
@@ -79,7 +80,8 @@ def _replaced(path: Path) -> Iterator[Write]:
 
 def _to_standard_output() -> Write:
     try:
-        return _writer(sys.stdout.fileno(), "standard output")
+        write_all = _writer(sys.stdout.fileno(), "standard output")
+        return _for_eyes(write_all) if sys.stdout.isatty() else write_all
     except io.UnsupportedOperation:  # somebody in this process listens
         listener = sys.stdout.buffer
 
@@ -87,6 +89,15 @@ def _to_standard_output() -> Write:
             listener.write(data)
 
         return write
+
+
+def _for_eyes(write_all: Write) -> Write:
+    """The same on a terminal, which would obey what stands in texts."""
+
+    async def write(data: bytes) -> None:
+        await write_all(harmless(data.decode(errors="replace")).encode())
+
+    return write
 
 
 def _writer(descriptor: int, name: str) -> Write:

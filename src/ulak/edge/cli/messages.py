@@ -6,6 +6,7 @@ import typer
 
 from smpp.pdu import words
 from ulak.admin import find, history
+from ulak.base.harmless import on_a_line
 from ulak.edge.cli import export, shown
 from ulak.edge.cli.session import Json, answer, with_database
 from ulak.rules import phone
@@ -53,7 +54,7 @@ def _told(found: history.History) -> str:
         f"{message.text!r}",
         *map(_line, found.events),
     ]
-    return "\n".join(lines)
+    return "\n".join(map(on_a_line, lines))
 
 
 def _line(event: history.Event) -> str:

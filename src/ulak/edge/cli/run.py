@@ -14,6 +14,7 @@ import typer
 from smpp.profiles import PROFILES
 from ulak.base import logs
 from ulak.base.config import Config
+from ulak.base.harmless import harmless
 from ulak.edge.cli.session import Json, answer, attempt, config, fail, opened
 
 STATUS_MAX: Final = 0xFFFFFFFF
@@ -153,7 +154,8 @@ def _print_proofs(proofs: list[dict[str, Any]]) -> None:
         console.print(f"{mark} {proof['proof']} ({proof['lookedAt']:,} looked at)")
         for found in proof["differences"]:
             where = f"{found['what']} {found['id']} of tenant {found['tenant']}"
-            console.print(f"      {where}: written {found['written']}, computed {found['computed']}")
+            line = f"      {where}: written {found['written']}, computed {found['computed']}"
+            console.print(harmless(line), markup=False)
 
 
 def _status(text: str) -> int:

@@ -3,7 +3,8 @@
 In: the environment, a piece of work for one of `admin`'s rooms, what came of it. Out: one JSON value or a sentence
 or table on standard output; when people can mend what is wrong, one sentence on standard error and exit code 1.
 With `ULAK_DATABASE_URL` the database is a server somebody else looks after; without, the embedded one, which a
-command joins when it runs and otherwise starts and stops. Never holds a transaction; that is `admin`'s.
+command joins when it runs and otherwise starts and stops. Never holds a transaction; that is `admin`'s. Everything
+that is shown passes through here, where texts of customers and carriers lose what a terminal would take for orders.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from ulak.admin.vault import unlock
 from ulak.base.config import Config, ConfigError
 from ulak.base.db import COLLISION, UNREACHABLE, Database
 from ulak.base.embedded import Embedded, EmbeddedError
+from ulak.base.harmless import harmless, on_a_line
 from ulak.base.migrate import migrate, pending
 from ulak.base.secrets import SecretsError
 from ulak.edge.database import reason, unusable
@@ -70,7 +72,7 @@ def actor() -> Actor:
 
 def fail(sentence: str) -> NoReturn:
     """End the command with exit code 1, and say why."""
-    sys.stderr.write(sentence + "\n")
+    sys.stderr.write(on_a_line(sentence) + "\n")
     raise typer.Exit(1)
 
 
@@ -188,7 +190,7 @@ def answer(value: Any, json_: bool, sentence: str | None = None) -> None:
         text = "There are none yet."
     else:
         return _table(value)
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(harmless(text) + "\n")
     sys.stdout.flush()
 
 
@@ -209,9 +211,9 @@ def _table(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _cell(value: object) -> str:
-    """A field for people: lists joined, nothing as a dash."""
+    """A field for people, on one line: lists joined, nothing as a dash."""
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "–"
+        return on_a_line(", ".join(map(str, value))) or "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "–" if value is None or value == "" else str(value)
+    return "–" if value is None or value == "" else on_a_line(str(value))

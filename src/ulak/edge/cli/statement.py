@@ -122,7 +122,7 @@ def _entry(line: Line) -> dict[str, Any]:
 def _line(line: Line) -> dict[str, Any]:
     """An entry in a table for people."""
     entry = line.entry
-    about = entry.note or line.member or (line.text and f"{line.service}: {_short(line.text)}")
+    about = entry.note or line.member or (line.text and f"{line.service}: {line.text[:TEXT_LENGTH_MAX]}")
     return {
         "createdAt": shown.time(entry.at),
         "kind": entry.kind,
@@ -132,11 +132,6 @@ def _line(line: Line) -> dict[str, Any]:
         "id": message_id(entry) or (entry.sending_id and str(entry.sending_id)),
         "actor": entry.actor,
     }
-
-
-def _short(text: str) -> str:
-    """The beginning of somebody's text, without what a terminal could take for an order."""
-    return "".join(character if character.isprintable() else " " for character in text[:TEXT_LENGTH_MAX])
 
 
 async def _write(statement: Statement, currency: str, dialect: Dialect, csv: Path) -> dict[str, Any]:

@@ -77,8 +77,8 @@ class Reader:
 
     @property
     def address(self) -> str | None:
-        """Where the request comes from."""
-        return self.rooms.origin.address(self.request)
+        """Where the request comes from, to count by and to write down."""
+        return self.rooms.origin.nearest(self.request)
 
     @property
     def agent(self) -> str:
