@@ -154,7 +154,9 @@ class Client(Wire):
         self._left = asyncio.Event()
         self._gone = asyncio.Event()
         self._early: list[Delivery] | None = []
-        self._unacknowledged: dict[int, type[DeliverSmResp | DataSmResp]] = {}
+        # by number, in the order they came: it is the carrier's, and may be that of another that is still open
+        self._unacknowledged: dict[int, list[type[DeliverSmResp | DataSmResp]]] = {}
+        self._n_unacknowledged = 0
 
     @classmethod
     async def bind(cls, options: ClientOptions, events: ClientEvents) -> "Client":
@@ -228,8 +230,18 @@ class Client(Wire):
 
         Each is answered in its kind (deliver_sm_resp, data_sm_resp), once; after the end of the bind not at all.
         """
-        kinds = [(number, self._unacknowledged.pop(number, None)) for number in sequences]
+        kinds = [(number, self._kind_of(number)) for number in sequences]
         self.send(responses([(number, kind()) for number, kind in kinds if kind], status))
+
+    def _kind_of(self, number: int) -> type[DeliverSmResp | DataSmResp] | None:
+        """The kind of answer that the first unacknowledged delivery of this number is owed; it is owed no more."""
+        kinds = self._unacknowledged.get(number)
+        if not kinds:
+            return None
+        if len(kinds) == 1:
+            del self._unacknowledged[number]
+        self._n_unacknowledged -= 1
+        return kinds.pop(0)
 
     async def drain(self, wait_seconds: float) -> None:
         """Submit no more, and wait for the answers to what is in flight, at most so long."""
@@ -285,10 +297,11 @@ class Client(Wire):
             pdu = request.pdu
             if isinstance(pdu, DeliverSm | DataSm):
                 kind = DeliverSmResp if isinstance(pdu, DeliverSm) else DataSmResp
-                if len(self._unacknowledged) >= self._options.deliveries_max:
+                if self._n_unacknowledged >= self._options.deliveries_max:
                     self.send(encode(kind(), request.sequence, Status.RMSGQFUL))
                     continue
-                self._unacknowledged[request.sequence] = kind
+                self._unacknowledged.setdefault(request.sequence, []).append(kind)
+                self._n_unacknowledged += 1
                 deliveries.append(Delivery(request.sequence, pdu))
             elif not isinstance(pdu, AlertNotification | Outbind):  # nothing answers these two
                 self.send(encode(GenericNack(), request.sequence, Status.RINVCMDID))

@@ -122,6 +122,8 @@ STATUS_WORDS: Final[dict[int, str]] = {
     0xFF: "unknown error",
 }
 
+VENDORS_OWN: Final = range(0x400, 0x500)
+
 
 def words(status: int) -> str:
     """A command_status as people read it: `0x58 throttled: above the message limit`."""

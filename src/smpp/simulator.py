@@ -29,6 +29,8 @@ WANTS_RECEIPT: Final = 0x03
 RESEND_SECONDS: Final = 0.5
 DISTINCT_MAX: Final = 5_000_000
 VENDOR_STATUS: Final = 0x0401
+ADDRESS_OCTETS_MAX: Final = 20
+"""What a deliver_sm takes (4.6.1), without the NUL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ class Simulator:
             assert isinstance(pdu, SubmitSm | DataSm)
             kind = SubmitSmResp if isinstance(pdu, SubmitSm) else DataSmResp
             self._came(now)
-            status = self._status(now)
+            status = self._status(pdu, now)
             message_id = "" if status else self._take(peer.system_id, pdu, now, at)
             answers.setdefault(status, []).append((request.sequence, kind(message_id)))
             if self._breaks(peer):
@@ -201,8 +203,11 @@ class Simulator:
         self._in_second += 1
         self.counters.submits_per_second_max = max(self.counters.submits_per_second_max, self._in_second)
 
-    def _status(self, now: float) -> int:
+    def _status(self, pdu: SubmitSm | DataSm, now: float) -> int:
         """What a submit is answered with."""
+        if unfit := _unfit(pdu):
+            self.counters.refused += 1
+            return unfit
         its = self.options.profile
         answer = its.answer if self.options.answer is None else self.options.answer
         if answer:
@@ -392,6 +397,13 @@ class Simulator:
                 self.counters.undelivered += 1
             case State.EXPIRED:
                 self.counters.expired += 1
+
+
+def _unfit(pdu: SubmitSm | DataSm) -> int:
+    """What a submit is refused with whose addresses no receipt could bear; the codec reads longer ones than that."""
+    if len(pdu.destination_addr) > ADDRESS_OCTETS_MAX:
+        return Status.RINVDSTADR
+    return Status.RINVSRCADR if len(pdu.source_addr) > ADDRESS_OCTETS_MAX else Status.ROK
 
 
 def _deliver(pending: _Pending) -> DeliverSm:

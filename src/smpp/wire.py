@@ -1,8 +1,9 @@
 """What both ends of a connection share: a session on a socket, and writes gathered for one turn of the loop.
 
 In: octets from the event loop. Out: octets, many PDUs in one write, and `Events` of the session for the side that
-inherits from here. A wire ends once, and surely: a peer that reads no more is dropped after `CLOSE_SECONDS`. It
-knows nothing of binds, messages or receipts.
+inherits from here. A wire ends once, and surely: a peer that reads no more is dropped after `CLOSE_SECONDS`, and one
+that asks on and on without reading when `UNSENT_OCTETS_MAX` wait for it. It knows nothing of binds, messages or
+receipts.
 """
 
 import asyncio
@@ -13,6 +14,8 @@ from smpp.session import Events, Session
 
 CLOSE_SECONDS: Final = 2.0
 TICK_SECONDS_MAX: Final = 1.0
+UNSENT_OCTETS_MAX: Final = 8 << 20
+"""More than twice what the largest window comes to: only who asks without end and reads no answer gets there."""
 
 
 class Wire(asyncio.Protocol):
@@ -116,3 +119,5 @@ class Wire(asyncio.Protocol):
         if self._transport is not None and self._out and not self._closing:
             self._transport.write(b"".join(self._out))
             self._out.clear()
+            if self._transport.get_write_buffer_size() > UNSENT_OCTETS_MAX:
+                self.finish("the other side does not read", at_once=True)

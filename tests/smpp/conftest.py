@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 import uvloop
 
-ON_BOTH: Final = {"test_pair", "test_tls"}
+ON_BOTH: Final = {"test_pair", "test_sockets", "test_tls"}
 
 
 @pytest.hookimpl(optionalhook=True)

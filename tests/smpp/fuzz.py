@@ -2,7 +2,8 @@
 
 From a seed: octets made up, PDUs that are right, and such that were right before something was flipped, cut,
 doubled or stretched; in pieces of any size. Nothing may raise, nothing may be remembered without bound, and what
-is read must be written again as it was. Run by itself: `python -m tests.smpp.fuzz --inputs 200000`.
+is read must be written again as it was. Run by itself: `python -m tests.smpp.fuzz --inputs 200000`; over real sockets
+(`sockets`): `python -m tests.smpp.fuzz --sockets 20000`.
 """
 
 import argparse
@@ -40,23 +41,24 @@ class Fuzz:
     """`run(n)` tries n inputs; `seen` counts what became of them."""
 
     def __init__(self, seed: int) -> None:
-        self._chance = random.Random(seed)
+        self.chance = random.Random(seed)
         self.seen: Counter[str] = Counter()
 
     def run(self, inputs: int) -> None:
         """Try so many inputs, each on a new stream."""
         for _ in range(inputs):
-            self._try(self._input())
+            self._try(self.octets())
 
-    def _input(self) -> bytes:
-        chance = self._chance
+    def octets(self) -> bytes:
+        """What a stranger may send: one or a few PDUs or what looks like some, spoilt or not."""
+        chance = self.chance
         octets = b"".join(self._one() for _ in range(chance.choice([1, 1, 2, 5])))
         for _ in range(chance.choice([0, 0, 1, 1, 3])):
-            octets = self._mutated(octets)
+            octets = self.mutated(octets)
         return octets
 
     def _one(self) -> bytes:
-        chance = self._chance
+        chance = self.chance
         kind = chance.randrange(4)
         if kind == 0:
             return chance.randbytes(chance.randrange(64))
@@ -65,10 +67,11 @@ class Fuzz:
             status = chance.choice([0, 0x58, chance.getrandbits(32)])
             sequence = chance.choice([0, 1, 2, chance.getrandbits(32)])
             return struct.pack(">LLLL", 16 + len(body), chance.choice(COMMANDS), status, sequence) + body
-        return encode(self._pdu(), chance.randrange(1, 10))
+        return encode(self.pdu(), chance.randrange(1, 10))
 
-    def _pdu(self) -> Pdu:
-        chance = self._chance
+    def pdu(self) -> Pdu:
+        """A PDU that can be written."""
+        chance = self.chance
         text = b"".join(chance.choices(WORDS, k=chance.randrange(20)))[:254]
         tags = chance.sample(TAGS, chance.randrange(4))
         tlvs = {tag: chance.randbytes(chance.choice([0, 1, 2, 3, 20])) for tag in tags}
@@ -89,8 +92,9 @@ class Fuzz:
         ]
         return chance.choice(pdus)
 
-    def _mutated(self, octets: bytes) -> bytes:
-        chance = self._chance
+    def mutated(self, octets: bytes) -> bytes:
+        """The same with something flipped, cut, doubled, stretched or put in."""
+        chance = self.chance
         if not octets:
             return octets
         at = chance.randrange(len(octets))
@@ -124,7 +128,7 @@ class Fuzz:
         assert session.outstanding <= 3
 
     def _pieces(self, octets: bytes) -> list[bytes]:
-        size = self._chance.choice([1, 3, 16, 4096])
+        size = self.chance.choice([1, 3, 16, 4096])
         return [octets[start : start + size] for start in range(0, len(octets), size)]
 
     def _look(self, found: Frame | Garbage) -> None:
@@ -159,13 +163,19 @@ def main() -> None:
     """Fuzz, and say what was seen."""
     parser = argparse.ArgumentParser(prog="python -m tests.smpp.fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=200_000)
+    parser.add_argument("--sockets", type=int, help="so many streams each way over real sockets instead")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    fuzz, started = Fuzz(given.seed), time.monotonic()
-    fuzz.run(given.inputs)
-    print(
-        f"{given.inputs:,} inputs from seed {given.seed} in {time.monotonic() - started:.0f} s: {dict(fuzz.seen)}"
-    )
+    started = time.monotonic()
+    if given.sockets:
+        from tests.smpp.sockets import fuzz_sockets
+
+        said = str(fuzz_sockets(given.seed, given.sockets))
+    else:
+        fuzz = Fuzz(given.seed)
+        fuzz.run(given.inputs)
+        said = f"{given.inputs:,} inputs: {dict(fuzz.seen)}"
+    print(f"seed {given.seed}, {time.monotonic() - started:.0f} s: {said}")
 
 
 if __name__ == "__main__":

@@ -323,7 +323,7 @@ class Link:
         for answer in answers:
             item, part = cast(tuple[Item, int], answer.token)
             if answer.status == 0:
-                answered_id = translate.clean(answer.message_id)
+                answered_id = translate.ref(answer.message_id)
                 self._outbox.taken(item, part, self._refs.of_answer(answered_id), answered_id)
             else:
                 self._not_taken(item, part, answer.status)
@@ -348,10 +348,12 @@ class Link:
         pulse.count(What.ANSWER_MS, max(0, took // timedelta(milliseconds=1)), carrier_id=self.carrier.id)
 
     def _not_taken(self, item: Item, part: int, status: int) -> None:
-        metrics.SUBMITTED.labels(self._label, f"0x{status:02X}").inc()
-        pulse.count(What.ANSWERS, carrier_id=self.carrier.id, label=f"0x{status:02X}")
+        label, meaning = translate.label(status, self._meanings), self._meanings.get(status)
+        status = translate.status(status)
+        metrics.SUBMITTED.labels(self._label, label).inc()
+        pulse.count(What.ANSWERS, carrier_id=self.carrier.id, label=label)
         retries_max = RETRIES_BEFORE_NEXT if item.run.others else RETRIES_MAX
-        match self._meanings.get(status) or outcome.answer_for(status):
+        match meaning or outcome.answer_for(status):
             case outcome.Answer.SLOW_DOWN:
                 self._pace.throttled(self._clock())
                 self._outbox.not_taken(item, "throttled", status)

@@ -8,13 +8,19 @@ from functools import lru_cache
 from typing import Final
 
 import smpp.receipt
-from smpp.pdu import SubmitSm, Tag, Tlvs
+from smpp.pdu import STATUS_WORDS, VENDORS_OWN, SubmitSm, Tag, Tlvs
 from ulak.edge.carrier.outbox import Item
+from ulak.flow.pulse import OTHER
 from ulak.rules import outcome, segments, sender
 from ulak.rules.refs import RefForm
 from ulak.store.receipts import Receipt
 
 SHORT_MESSAGE_MAX: Final = 254
+REF_CHARACTERS_MAX: Final = 200
+"""Of a carrier's id, which SMPP gives 64: it is looked up, and an index takes no more than some 2,700 octets."""
+RAW_CHARACTERS_MAX: Final = 2_000
+FIELD_CHARACTERS_MAX: Final = 64
+STATUS_MAX: Final = 0x7FFF_FFFF
 
 
 def submit_sm(item: Item, part: int) -> SubmitSm:
@@ -58,18 +64,35 @@ def _numbering(sar: segments.Sar | None) -> Tlvs:
 
 def receipt(parsed: smpp.receipt.Receipt, refs: RefForm) -> Receipt:
     """A carrier's receipt in our words."""
-    state = parsed.state.name if parsed.state else None
+    state, id_ = parsed.state.name if parsed.state else None, ref(parsed.message_id)
     return Receipt(
-        ref=refs.of_receipt(clean(parsed.message_id)),
+        ref=refs.of_receipt(id_),
         status=None if parsed.intermediate else outcome.from_receipt(state, parsed.error),
-        error=clean(parsed.error) if parsed.error else None,
-        network=clean(parsed.network) if parsed.network else None,
-        raw=clean(parsed.raw) or f"(parameters) id:{clean(parsed.message_id)} stat:{state}",
+        error=clean(parsed.error, FIELD_CHARACTERS_MAX) if parsed.error else None,
+        network=clean(parsed.network, FIELD_CHARACTERS_MAX) if parsed.network else None,
+        raw=clean(parsed.raw, RAW_CHARACTERS_MAX) or f"(parameters) id:{id_} stat:{state}",
     )
 
 
-def clean(text: str) -> str:
-    """What a carrier sent, fit for the database."""
+def ref(message_id: str) -> str:
+    """A carrier's id of a part as it can be kept and looked up: the same of an answer and of a receipt."""
+    return clean(message_id, REF_CHARACTERS_MAX)
+
+
+def clean(text: str, characters_max: int) -> str:
+    """What a carrier sent, fit for the database: no NUL, nothing that is no character, and no more than so much."""
+    text = text[:characters_max]
     if text.isascii() and "\0" not in text:
         return text
     return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def status(command_status: int) -> int:
+    """A command_status as it can be kept: SMPP has 32 bits for them and uses ten."""
+    return min(command_status, STATUS_MAX)
+
+
+def label(command_status: int, meanings: outcome.Meanings) -> str:
+    """What an answer is counted under: itself where the standard, a vendor or the operator has a meaning for it."""
+    known = command_status in STATUS_WORDS or command_status in VENDORS_OWN or command_status in meanings
+    return f"0x{command_status:02X}" if known else OTHER
