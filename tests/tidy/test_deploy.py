@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ulak.base.config import Config
+from ulak.base.config import Config, ConfigError
+from ulak.base.secrets import parsed
 from ulak.edge.processes import ROLES
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +35,16 @@ def test_the_compose_file_starts_two_of_each_on_one_database() -> None:
     assert sorted(roles) == ["api", "api", "carriers", "carriers,courier"]
     assert {role for its in roles for role in its.split(",")} == set(ROLES)
     assert (DEPLOY / services["api-1"]["build"]["context"]).resolve() == ROOT
+
+
+def test_nothing_starts_without_a_secret_of_all() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
+    ours = [service for service in services.values() if service["image"] == "ulak"]
+    assert all(its["environment"]["ULAK_SECRET_KEYS"].startswith("${ULAK_SECRET_KEYS:?") for its in ours)
+    example = (DEPLOY / "systemd/ulak.env.example").read_text("utf-8")
+    settings = dict(re.findall(r"^(ULAK_\w+)=(.*)$", example, re.M))
+    with pytest.raises(ConfigError):  # what stands there has to be exchanged
+        parsed(settings["ULAK_SECRET_KEYS"], "the example")
 
 
 def test_every_file_that_the_image_is_made_of_is_there() -> None:
