@@ -114,6 +114,7 @@ def _announce(config: Config, groups: Sequence[Sequence[str]], listener: socket.
         url=address_of(listener) if listener else None,
         processes={name: ",".join(roles) for name, roles in zip(_names(groups), groups, strict=True)},
         traces=bool(config.otlp_endpoint),
+        trusted_proxies=config.trusted_proxies or "none",
     )
 
 
