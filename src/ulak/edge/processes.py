@@ -36,16 +36,18 @@ PORT_WAIT_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = 0.5
 RESTART_SECONDS_MAX: Final = 10.0
 ORPHAN_SECONDS: Final = 5.0
+_WATCH: Final = "ULAK_METRICS_PORT"
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """What a child has from its keeper: the listening socket, the pipe that ends with the keeper, the memory in which
-    the limits of all are counted, what it is called and where it meets its siblings."""
+    """What a child has from its keeper: the API's socket and the one of the metrics, the pipe that ends with the
+    keeper, the memory in which the limits of all are counted, what it is called and where it meets its siblings."""
 
     listen_fd: int | None = None
+    watch_fd: int | None = None
     keeper_fd: int | None = None
     limits_fd: int | None = None
     name: str = ""
@@ -54,11 +56,30 @@ class Inherited:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What a process holds together with others: the listening socket, its siblings, the memory of limits."""
+    """What a process holds together with others: sockets, its siblings, the memory of limits."""
 
-    listener: socket.socket | None
+    sockets: "_Sockets"
     siblings: Siblings
     limits_fd: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class _Sockets:
+    """Where a `ulak serve` listens: for the API, and where whoever watches it asks (`ULAK_METRICS_PORT`)."""
+
+    api: socket.socket | None = None
+    watch: socket.socket | None = None
+
+    @property
+    def any(self) -> socket.socket | None:
+        """One of them, to be told of and asked whether all is ready."""
+        return self.api or self.watch
+
+    def close(self) -> None:
+        """Close both here."""
+        for one in (self.api, self.watch):
+            if one:
+                one.close()
 
 
 async def serve(
@@ -75,19 +96,18 @@ async def serve(
     async with database_server(config, stop) as dsn:
         await migrate(dsn)
         await _unlocked(config, dsn)
-        listener = await _front(config) if "api" in roles else await _watch_port(config)
+        sockets = await _open(config, roles)
         groups = _groups(config, roles)
-        _announce(config, groups, listener)
-        telling = asyncio.create_task(_tell(listener if "api" in roles else None, ready, stop))
+        _announce(config, groups, sockets.any)
+        telling = asyncio.create_task(_tell(sockets.any, ready, stop))
         try:
             if len(groups) == 1:
-                await _run(config, dsn, groups[0], _Held(listener, Siblings(_names(groups)[0])), stop)
+                await _run(config, dsn, groups[0], _Held(sockets, Siblings(_names(groups)[0])), stop)
             else:
-                await _keep(config, dsn, groups, listener, stop)
+                await _keep(config, dsn, groups, sockets, stop)
         finally:
             telling.cancel()
-            if listener:
-                listener.close()
+            sockets.close()
 
 
 def _groups(config: Config, roles: Sequence[str]) -> list[list[str]]:
@@ -202,8 +222,8 @@ async def _run(config: Config, dsn: str, roles: Sequence[str], held: _Held, stop
     structlog.contextvars.bind_contextvars(process=held.siblings.name)
     async with _watched(config, held.siblings), _database(config, dsn) as db:
         works = {role: _ROLES[role](config, db, held, stop) for role in roles}
-        if held.listener and "api" not in roles:
-            works["watched"] = _api(config, db, held, stop, api=False)
+        if held.sockets.watch:
+            works["watched"] = _answer(config, db, held.sockets.watch, held, stop, api=False)
         tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         tasks.append(asyncio.create_task(pulse.keep_telling(db), name="pulse"))
         stopped = asyncio.create_task(stop.wait())
@@ -237,11 +257,17 @@ Role = Callable[[Config, Database, _Held, asyncio.Event], Coroutine[Any, Any, No
 # A process loads only what its roles need: memory is per process.
 
 
-async def _api(config: Config, db: Database, held: _Held, stop: asyncio.Event, *, api: bool = True) -> None:
+async def _api(config: Config, db: Database, held: _Held, stop: asyncio.Event) -> None:
+    assert held.sockets.api
+    await _answer(config, db, held.sockets.api, held, stop, api=True)
+
+
+async def _answer(
+    config: Config, db: Database, listener: socket.socket, held: _Held, stop: asyncio.Event, *, api: bool
+) -> None:
     from ulak.edge.server import serve_http
 
-    assert held.listener
-    await serve_http(config, db, held.listener, stop, held.siblings, limits_fd=held.limits_fd, api=api)
+    await serve_http(config, db, listener, stop, held.siblings, limits_fd=held.limits_fd, api=api)
 
 
 async def _carriers(config: Config, db: Database, *_: object) -> None:
@@ -267,7 +293,7 @@ async def _keep(
     config: Config,
     dsn: str,
     groups: Sequence[Sequence[str]],
-    listener: socket.socket | None,
+    sockets: _Sockets,
     stop: asyncio.Event,
 ) -> None:
     """Keep a process running for each group until `stop`, then see them out."""
@@ -275,11 +301,11 @@ async def _keep(
     place, limits_fd = make_place(), limits.shared()
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_let_go(listener, stop))
-            answering = [roles for roles in groups if "api" in roles] or groups[:1]
-            for name, roles in zip(_names(groups), groups, strict=True):
-                hears = listener.fileno() if listener and roles in answering else None
-                inherited = Inherited(hears, ours, limits_fd, name, place)
+            group.create_task(_let_go(sockets, stop))
+            for n, (name, roles) in enumerate(zip(_names(groups), groups, strict=True)):
+                hears = sockets.api.fileno() if sockets.api and "api" in roles else None
+                tells = sockets.watch.fileno() if sockets.watch and n == 0 else None
+                inherited = Inherited(hears, tells, ours, limits_fd, name, place)
                 group.create_task(_keep_one(config, dsn, roles, inherited, stop))
     finally:
         remove_place(place)
@@ -287,11 +313,10 @@ async def _keep(
             os.close(descriptor)
 
 
-async def _let_go(listener: socket.socket | None, stop: asyncio.Event) -> None:
-    """At the end the socket is its users' alone: held open here, it would take in connections for nobody."""
+async def _let_go(sockets: _Sockets, stop: asyncio.Event) -> None:
+    """At the end they are their users' alone: held open here, they would take in connections for nobody."""
     await stop.wait()
-    if listener:
-        listener.close()
+    sockets.close()
 
 
 async def _keep_one(
@@ -319,9 +344,11 @@ async def _keep_one(
 async def _start(dsn: str, roles: Sequence[str], inherited: Inherited) -> asyncio.subprocess.Process:
     arguments = ["--only", ",".join(roles), "--keeper-fd", str(inherited.keeper_fd)]
     arguments += ["--name", inherited.name, "--place", str(inherited.place)]
-    handed = [fd for fd in (inherited.keeper_fd, inherited.listen_fd) if fd is not None]
+    handed = [fd for fd in (inherited.keeper_fd, inherited.listen_fd, inherited.watch_fd) if fd is not None]
     if inherited.listen_fd is not None:
         arguments += ["--listen-fd", str(inherited.listen_fd)]
+    if inherited.watch_fd is not None:
+        arguments += ["--watch-fd", str(inherited.watch_fd)]
     if "api" in roles and inherited.limits_fd is not None:
         arguments += ["--limits-fd", str(inherited.limits_fd)]
         handed.append(inherited.limits_fd)
@@ -373,22 +400,28 @@ def _follow(keeper_fd: int, stop: asyncio.Event, me: Siblings, *, at_once: bool)
 
 
 def _inherited(its: Inherited, siblings: Siblings) -> _Held:
-    listener = socket.socket(fileno=its.listen_fd) if its.listen_fd is not None else None
-    return _Held(listener, siblings, -1 if its.limits_fd is None else its.limits_fd)
+    api, watch = (
+        socket.socket(fileno=fd) if fd is not None else None for fd in (its.listen_fd, its.watch_fd)
+    )
+    return _Held(_Sockets(api, watch), siblings, -1 if its.limits_fd is None else its.limits_fd)
 
 
-async def _front(config: Config) -> socket.socket:
-    """The API's socket: the one that the service manager holds, or our own."""
-    return systemd.handed_socket() or await _listen(config.host, config.port)
+async def _open(config: Config, roles: Sequence[str]) -> _Sockets:
+    """The API's socket, the one that the service manager holds or our own; and where we can be asked how we do."""
+    sockets = _Sockets()
+    try:
+        if "api" in roles:
+            sockets = _Sockets(systemd.handed_socket() or await _listen(config.host, config.port, "--port"))
+        if config.metrics_port:
+            sockets = _Sockets(sockets.api, await _listen(config.host, config.metrics_port, _WATCH))
+    except BaseException:
+        sockets.close()
+        raise
+    return sockets
 
 
-async def _watch_port(config: Config) -> socket.socket | None:
-    """Where a `ulak serve` that has no API can be asked how it does."""
-    return await _listen(config.host, config.metrics_port) if config.metrics_port else None
-
-
-async def _listen(host: str, port: int) -> socket.socket:
-    """The listening socket; patient for a moment with a predecessor that is just leaving."""
+async def _listen(host: str, port: int, setting: str) -> socket.socket:
+    """The listening socket; patient for a moment with a predecessor that is just leaving. `setting` chose the port."""
     deadline = time.monotonic() + PORT_WAIT_SECONDS
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
@@ -404,7 +437,7 @@ async def _listen(host: str, port: int) -> socket.socket:
             if time.monotonic() > deadline:
                 raise Refused(
                     Code.NOT_ALLOWED,
-                    f"Cannot listen on {host} port {port}: {error.strerror or error}. Choose another with --port.",
+                    f"Cannot listen on {host} port {port}: {error.strerror or error}. Choose another with {setting}.",
                 ) from None
         await asyncio.sleep(0.1)
 
@@ -424,7 +457,7 @@ async def _tell(listener: socket.socket | None, ready: Callable[[str], None], st
 
 
 async def _tell_when_ready(listener: socket.socket | None, ready: Callable[[str], None]) -> None:
-    """Call `ready` once `/readyz` says so; without an API, at once."""
+    """Call `ready` once `/readyz` says so; where nobody can ask, at once."""
     if listener is None:
         ready("")
         return
