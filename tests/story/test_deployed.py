@@ -207,3 +207,16 @@ def test_the_units_send_a_message_and_each_tells_of_itself(
         "ulak-carriers@2": {"carriers-1"},
         "ulak-courier": {"courier-1"},
     }
+
+
+@pytest.mark.parametrize(("embedded", "named"), [(False, False), (False, True), (True, False)])
+def test_a_secret_in_a_file_is_warned_of_where_the_database_is_a_server(
+    postgres: Postgres, *, embedded: bool, named: bool
+) -> None:
+    settings = {} if embedded else {"database_url": postgres.dsn}
+    with Installation(**settings, **({"secret_keys": SECRET_KEY} if named else {})) as ulak:
+        ulak.start()
+        told = [line for line in ulak.log.splitlines() if "secret_in_a_file" in line]
+        assert len(told) == (0 if embedded or named else 1)
+        assert all(str(ulak.home / "data/secret.key") in line for line in told)
+        ulak.stop()

@@ -27,6 +27,7 @@ from ulak.base.config import Config
 from ulak.base.db import UNREACHABLE, Database
 from ulak.base.embedded import Embedded
 from ulak.base.migrate import migrate
+from ulak.base.secrets import source
 from ulak.edge import limits, systemd
 from ulak.edge.siblings import Siblings, make_place, remove_place
 from ulak.flow import pulse, traced
@@ -96,6 +97,7 @@ async def serve(
     async with database_server(config, stop) as dsn:
         await migrate(dsn)
         await _unlocked(config, dsn)
+        _warn_of_a_file(config)
         sockets = await _open(config, roles)
         groups = _groups(config, roles)
         _announce(config, groups, sockets.any)
@@ -173,6 +175,17 @@ async def _unlocked(config: Config, dsn: str) -> None:
         await unlock(db, config)
     finally:
         await db.close()
+
+
+def _warn_of_a_file(config: Config) -> None:
+    """Where the database is a server's, others need the secret too, and a file of one process is easily lost."""
+    if config.database_url and not config.secret_keys:
+        _log.warning(
+            "secret_in_a_file",
+            path=source(config),
+            says="Without this file nobody gets into the database, and whoever copies this disk has it. "
+            "Set ULAK_SECRET_KEYS to what stands in it, the same for every process on every machine.",
+        )
 
 
 async def _watch(embedded: Embedded) -> None:
