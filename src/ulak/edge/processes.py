@@ -30,14 +30,13 @@ from ulak.base.migrate import migrate
 from ulak.base.secrets import source
 from ulak.edge import limits, systemd
 from ulak.edge.siblings import Siblings, make_place, remove_place
+from ulak.edge.sockets import Sockets, address_of, opened
+from ulak.edge.sockets import inherited as handed_on
 from ulak.flow import pulse, traced
-from ulak.rules.refusal import Code, Refused
 
-PORT_WAIT_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = 0.5
 RESTART_SECONDS_MAX: Final = 10.0
 ORPHAN_SECONDS: Final = 5.0
-_WATCH: Final = "ULAK_METRICS_PORT"
 
 _log = structlog.get_logger(__name__)
 
@@ -59,28 +58,9 @@ class Inherited:
 class _Held:
     """What a process holds together with others: sockets, its siblings, the memory of limits."""
 
-    sockets: "_Sockets"
+    sockets: Sockets
     siblings: Siblings
     limits_fd: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class _Sockets:
-    """Where a `ulak serve` listens: for the API, and where whoever watches it asks (`ULAK_METRICS_PORT`)."""
-
-    api: socket.socket | None = None
-    watch: socket.socket | None = None
-
-    @property
-    def any(self) -> socket.socket | None:
-        """One of them, to be told of and asked whether all is ready."""
-        return self.api or self.watch
-
-    def close(self) -> None:
-        """Close both here."""
-        for one in (self.api, self.watch):
-            if one:
-                one.close()
 
 
 async def serve(
@@ -92,13 +72,18 @@ async def serve(
         me = Siblings(inherited.name, inherited.place)
         _follow(inherited.keeper_fd, stop, me, at_once="api" in roles)
         assert config.database_url
-        return await _run(config, config.database_url, roles, _inherited(inherited, me), stop)
+        held = _Held(
+            handed_on(inherited.listen_fd, inherited.watch_fd),
+            me,
+            -1 if inherited.limits_fd is None else inherited.limits_fd,
+        )
+        return await _run(config, config.database_url, roles, held, stop)
     traces.check(config.otlp_endpoint)
     async with database_server(config, stop) as dsn:
         await migrate(dsn)
         await _unlocked(config, dsn)
         _warn_of_a_file(config)
-        sockets = await _open(config, roles)
+        sockets = await opened(config, roles)
         groups = _groups(config, roles)
         _announce(config, groups, sockets.any)
         telling = asyncio.create_task(_tell(sockets.any, ready, stop))
@@ -306,7 +291,7 @@ async def _keep(
     config: Config,
     dsn: str,
     groups: Sequence[Sequence[str]],
-    sockets: _Sockets,
+    sockets: Sockets,
     stop: asyncio.Event,
 ) -> None:
     """Keep a process running for each group until `stop`, then see them out."""
@@ -326,7 +311,7 @@ async def _keep(
             os.close(descriptor)
 
 
-async def _let_go(sockets: _Sockets, stop: asyncio.Event) -> None:
+async def _let_go(sockets: Sockets, stop: asyncio.Event) -> None:
     """At the end they are their users' alone: held open here, they would take in connections for nobody."""
     await stop.wait()
     sockets.close()
@@ -409,56 +394,7 @@ def _follow(keeper_fd: int, stop: asyncio.Event, me: Siblings, *, at_once: bool)
     loop.add_reader(keeper_fd, gone)
 
 
-# the socket
-
-
-def _inherited(its: Inherited, siblings: Siblings) -> _Held:
-    api, watch = (
-        socket.socket(fileno=fd) if fd is not None else None for fd in (its.listen_fd, its.watch_fd)
-    )
-    return _Held(_Sockets(api, watch), siblings, -1 if its.limits_fd is None else its.limits_fd)
-
-
-async def _open(config: Config, roles: Sequence[str]) -> _Sockets:
-    """The API's socket, the one that the service manager holds or our own; and where we can be asked how we do."""
-    sockets = _Sockets()
-    try:
-        if "api" in roles:
-            sockets = _Sockets(systemd.handed_socket() or await _listen(config.host, config.port, "--port"))
-        if config.metrics_port:
-            sockets = _Sockets(sockets.api, await _listen(config.host, config.metrics_port, _WATCH))
-    except BaseException:
-        sockets.close()
-        raise
-    return sockets
-
-
-async def _listen(host: str, port: int, setting: str) -> socket.socket:
-    """The listening socket; patient for a moment with a predecessor that is just leaving. `setting` chose the port."""
-    deadline = time.monotonic() + PORT_WAIT_SECONDS
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    while True:
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-            listener.listen(2048)
-            listener.setblocking(False)
-            return listener
-        except OSError as error:
-            listener.close()
-            if time.monotonic() > deadline:
-                raise Refused(
-                    Code.NOT_ALLOWED,
-                    f"Cannot listen on {host} port {port}: {error.strerror or error}. Choose another with {setting}.",
-                ) from None
-        await asyncio.sleep(0.1)
-
-
-def address_of(listener: socket.socket) -> str:
-    """The listening socket as a URL."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+# when it is ready
 
 
 async def _tell(listener: socket.socket | None, ready: Callable[[str], None], stop: asyncio.Event) -> None:
