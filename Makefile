@@ -29,6 +29,7 @@ demo: $(READY) ## send real messages through a simulated carrier, and look at th
 test: $(READY) ## the whole test suite
 	@command -v tshark >/dev/null || echo "tshark is missing: its tests are skipped (apt-get install tshark)"
 	@command -v chromium >/dev/null || echo "chromium is missing: the panel's tests in a browser are skipped (apt-get install chromium)"
+	@command -v nginx >/dev/null || echo "nginx is missing: its tests are skipped (apt-get install nginx-light)"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 check: $(READY) ## format, lint, weaknesses, types, layers and the fast tests

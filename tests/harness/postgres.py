@@ -28,7 +28,8 @@ def _programs() -> Path:
     return Path(found.submodule_search_locations[0]).resolve() / "pginstall/bin"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -40,7 +41,7 @@ class Postgres:
 
     def __init__(self, of: "Postgres | None" = None, name: str = "primary", **settings: str) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="ulak-pg-"))
-        self.port = _free_port()
+        self.port = free_port()
         self.data = self.home / "data"
         self._process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:

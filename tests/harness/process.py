@@ -38,8 +38,9 @@ class Process:
         environment: Mapping[str, str],
         log: Path,
         listener: socket.socket | None = None,
+        cwd: Path | None = None,
     ) -> None:
-        """With `listener` it is handed that socket, as systemd does."""
+        """With `listener` it is handed that socket, as systemd does; with `cwd` it begins in that directory."""
         self.log = log
         command, handed = [ULAK, *arguments, "--json"], []
         if listener:
@@ -53,6 +54,7 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env=dict(environment),
+                cwd=cwd,
                 start_new_session=True,  # Ctrl-C in the terminal of the tests is not for it
             )
         self.ready = self._await_ready()

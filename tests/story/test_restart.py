@@ -114,9 +114,11 @@ def test_a_rolling_restart_fails_no_request_and_leaves_nothing_unsure(
     print(f"{len(load.accepted)} accepted, the slowest in {max(load.seconds) * 1000:.0f} ms")
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
 def test_a_restart_of_the_only_one_makes_customers_wait_and_fails_none(
-    shop: Shop, carrier: CarrierProcess
+    shop: Shop, carrier: CarrierProcess, processes: str
 ) -> None:
+    shop.ulak.environment["ULAK_API_PROCESSES"] = processes
     only = shop.serve()
     with shop.load() as load:
         for _ in range(2):

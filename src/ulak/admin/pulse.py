@@ -227,7 +227,7 @@ class Health:
 
     `carriers_down` are those that somebody should look at, by name; `link_processes` keep connections, heard of
     `links_seen_at` last; `swept_at` is the courier's last sign of life, known to about a minute; `unmatched` receipts
-    came in the last hour.
+    came in the last hour, and `passed_on` requests by way of a proxy that nobody trusts.
     """
 
     at: datetime
@@ -240,6 +240,7 @@ class Health:
     links_seen_at: datetime | None = None
     swept_at: datetime | None = None
     unmatched: int = 0
+    passed_on: int = 0
 
     @property
     def well(self) -> bool:
@@ -265,7 +266,9 @@ async def health(db: Database) -> Health:
 
 async def _known(tx: Tx, at: datetime, server: Server, standings: Sequence[Standing]) -> Health:
     every_link = await links.all(tx)
-    totals = await pulse.totals(tx, [What.UNMATCHED, What.CLAIMED], at - HOUR, at, CURRENT_SLOTS)
+    totals = await pulse.totals(
+        tx, [What.UNMATCHED, What.CLAIMED, What.PASSED_ON], at - HOUR, at, CURRENT_SLOTS
+    )
     counted = _Counted(totals)
     found = await depths.read(tx, [one.carrier.id for one in standings])
     return Health(
@@ -277,4 +280,5 @@ async def _known(tx: Tx, at: datetime, server: Server, standings: Sequence[Stand
         links_seen_at=max((link.seen_at for link in every_link), default=None),
         swept_at=await pulse.newest(tx, What.SWEEPS),
         unmatched=max(0, counted.sum(What.UNMATCHED) - counted.sum(What.CLAIMED)),
+        passed_on=counted.sum(What.PASSED_ON),
     )

@@ -60,7 +60,7 @@ class Config:
     notice_seconds          how long /readyz says no before a stop begins, for a proxy to look elsewhere
     drain_seconds           how long a stop waits for kept connections to bring one more request
     stop_seconds            how long a graceful stop may take after that
-    metrics_port            where a `ulak serve` without the API answers /metrics, /healthz and /readyz, 0: nowhere
+    metrics_port            where a `ulak serve` answers /metrics, /healthz and /readyz beside the API, 0: nowhere
     metrics_token           what whoever reads /metrics must present (Authorization: Bearer …); unset: anybody may
     low_balance             credits that hold less are counted in /metrics, in the currency's units; 0: none is
     otlp_endpoint           `http://collector:4318`: traces go there (needs the extra `traces`); unset: there are none

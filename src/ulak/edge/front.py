@@ -1,59 +1,15 @@
-"""The front of `ulak serve`: where it listens, and who is told when it answers there.
+"""Who is told when a `ulak serve` answers, and when it stops: whoever started it, and the service manager.
 
-In: settings. Out: a socket that is listening, taken from the service manager or our own; whoever started us, and the
-service manager, are told once `/readyz` says that everything is there. It never reads a request.
+In: a socket it listens on. Out: the word, once `/readyz` there says that everything is there.
 """
 
 import asyncio
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
 
-from ulak.base.config import Config
 from ulak.edge import systemd
-from ulak.rules.refusal import Code, Refused
-
-PORT_WAIT_SECONDS: Final = 5.0
-
-
-async def api_socket(config: Config) -> socket.socket:
-    """The API's socket: the one that the service manager holds, or our own."""
-    return systemd.handed_socket() or await _listen(config.host, config.port)
-
-
-async def watch_socket(config: Config) -> socket.socket | None:
-    """Where a `ulak serve` that has no API can be asked how it does."""
-    return await _listen(config.host, config.metrics_port) if config.metrics_port else None
-
-
-async def _listen(host: str, port: int) -> socket.socket:
-    """The listening socket; patient for a moment with a predecessor that is just leaving."""
-    deadline = time.monotonic() + PORT_WAIT_SECONDS
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    while True:
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-            listener.listen(2048)
-            listener.setblocking(False)
-            return listener
-        except OSError as error:
-            listener.close()
-            if time.monotonic() > deadline:
-                raise Refused(
-                    Code.NOT_ALLOWED,
-                    f"Cannot listen on {host} port {port}: {error.strerror or error}. Choose another with --port.",
-                ) from None
-        await asyncio.sleep(0.1)
-
-
-def address_of(listener: socket.socket) -> str:
-    """The listening socket as a URL."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+from ulak.edge.sockets import address_of
 
 
 async def tell(listener: socket.socket | None, ready: Callable[[str], None], stop: asyncio.Event) -> None:
@@ -65,7 +21,7 @@ async def tell(listener: socket.socket | None, ready: Callable[[str], None], sto
 
 
 async def _tell_when_ready(listener: socket.socket | None, ready: Callable[[str], None]) -> None:
-    """Call `ready` once `/readyz` says so; without an API, at once."""
+    """Call `ready` once `/readyz` says so; where nobody can ask, at once."""
     if listener is None:
         ready("")
         return

@@ -1,13 +1,12 @@
 """The keeper: `ulak serve` where its roles run in processes of their own.
 
-It starts a process for each group of roles with what they share (the listening socket, the memory of limits, a place
+It starts a process for each group of roles with what they share (the listening sockets, the memory of limits, a place
 to meet), starts it again when it dies, and sees all of them out. A child notices through a pipe that its keeper is
 gone, however that died, and goes too.
 """
 
 import asyncio
 import os
-import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ import structlog
 from ulak.base.config import Config
 from ulak.edge import limits
 from ulak.edge.siblings import Siblings, make_place, remove_place
+from ulak.edge.sockets import Sockets
 
 RESTART_SECONDS_MAX: Final = 10.0
 ORPHAN_SECONDS: Final = 5.0
@@ -30,10 +30,11 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """What a child has from its keeper: the listening socket, the pipe that ends with the keeper, the memory in which
-    the limits of all are counted, what it is called and where it meets its siblings."""
+    """What a child has from its keeper: the API's socket and the one of the metrics, the pipe that ends with the
+    keeper, the memory in which the limits of all are counted, what it is called and where it meets its siblings."""
 
     listen_fd: int | None = None
+    watch_fd: int | None = None
     keeper_fd: int | None = None
     limits_fd: int | None = None
     name: str = ""
@@ -44,7 +45,7 @@ async def keep(
     config: Config,
     dsn: str,
     groups: Mapping[str, Sequence[str]],
-    listener: socket.socket | None,
+    sockets: Sockets,
     stop: asyncio.Event,
 ) -> None:
     """Keep a process running for each group until `stop`, then see them out."""
@@ -52,11 +53,11 @@ async def keep(
     place, limits_fd = make_place(), limits.shared()
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_let_go(listener, stop))
-            answering = [name for name, roles in groups.items() if "api" in roles] or list(groups)[:1]
-            for name, roles in groups.items():
-                hears = listener.fileno() if listener and name in answering else None
-                inherited = Inherited(hears, ours, limits_fd, name, place)
+            group.create_task(_let_go(sockets, stop))
+            for n, (name, roles) in enumerate(groups.items()):
+                hears = sockets.api.fileno() if sockets.api and "api" in roles else None
+                tells = sockets.watch.fileno() if sockets.watch and n == 0 else None
+                inherited = Inherited(hears, tells, ours, limits_fd, name, place)
                 group.create_task(_keep_one(config, dsn, roles, inherited, stop))
     finally:
         remove_place(place)
@@ -64,11 +65,10 @@ async def keep(
             os.close(descriptor)
 
 
-async def _let_go(listener: socket.socket | None, stop: asyncio.Event) -> None:
-    """At the end the socket is its users' alone: held open here, it would take in connections for nobody."""
+async def _let_go(sockets: Sockets, stop: asyncio.Event) -> None:
+    """At the end they are their users' alone: held open here, they would take in connections for nobody."""
     await stop.wait()
-    if listener:
-        listener.close()
+    sockets.close()
 
 
 async def _keep_one(
@@ -96,9 +96,11 @@ async def _keep_one(
 async def _start(dsn: str, roles: Sequence[str], inherited: Inherited) -> asyncio.subprocess.Process:
     arguments = ["--only", ",".join(roles), "--keeper-fd", str(inherited.keeper_fd)]
     arguments += ["--name", inherited.name, "--place", str(inherited.place)]
-    handed = [fd for fd in (inherited.keeper_fd, inherited.listen_fd) if fd is not None]
+    handed = [fd for fd in (inherited.keeper_fd, inherited.listen_fd, inherited.watch_fd) if fd is not None]
     if inherited.listen_fd is not None:
         arguments += ["--listen-fd", str(inherited.listen_fd)]
+    if inherited.watch_fd is not None:
+        arguments += ["--watch-fd", str(inherited.watch_fd)]
     if "api" in roles and inherited.limits_fd is not None:
         arguments += ["--limits-fd", str(inherited.limits_fd)]
         handed.append(inherited.limits_fd)

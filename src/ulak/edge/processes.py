@@ -1,7 +1,7 @@
 """The processes of `ulak serve`: which there are, and what runs in each.
 
 Roles are grouped into processes: the API by itself, the carriers' links with the courier. With one group the
-roles run right here; with more this process is the keeper of the others (`keeper`). Where it listens is `front`'s,
+roles run right here; with more this process is the keeper of the others (`keeper`). Where it listens is `sockets`'s,
 which database it is `database`'s.
 """
 
@@ -20,10 +20,12 @@ import structlog
 from ulak.base import traces
 from ulak.base.config import Config
 from ulak.base.db import Database
-from ulak.edge import front, keeper
+from ulak.base.secrets import source
+from ulak.edge import front, keeper, sockets
 from ulak.edge.database import opened, prepared
 from ulak.edge.keeper import Inherited
 from ulak.edge.siblings import Siblings
+from ulak.edge.sockets import Sockets
 from ulak.flow import pulse, traced
 
 _log = structlog.get_logger(__name__)
@@ -31,9 +33,9 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What a process holds together with others: the listening socket, its siblings, the memory of limits."""
+    """What a process holds together with others: sockets, its siblings, the memory of limits."""
 
-    listener: socket.socket | None
+    sockets: Sockets
     siblings: Siblings
     limits_fd: int = -1
 
@@ -53,21 +55,20 @@ async def serve(
     async with prepared(config, stop) as dsn:
         if dsn is None:
             return None
-        has_api = "api" in roles
-        listener = await (front.api_socket(config) if has_api else front.watch_socket(config))
+        _warn_of_a_file(config)
+        held = await sockets.opened(config, roles)
         groups = _groups(config, roles)
-        _announce(config, groups, listener)
-        telling = asyncio.create_task(front.tell(listener if has_api else None, ready, stop))
+        _announce(config, groups, held.any)
+        telling = asyncio.create_task(front.tell(held.any, ready, stop))
         try:
             if len(groups) == 1:
                 [(name, its)] = groups.items()
-                await _run(config, dsn, its, _Held(listener, Siblings(name)), stop)
+                await _run(config, dsn, its, _Held(held, Siblings(name)), stop)
             else:
-                await keeper.keep(config, dsn, groups, listener, stop)
+                await keeper.keep(config, dsn, groups, held, stop)
         finally:
             telling.cancel()
-            if listener:
-                listener.close()
+            held.close()
 
 
 def _groups(config: Config, roles: Sequence[str]) -> dict[str, list[str]]:
@@ -89,15 +90,29 @@ def _announce(config: Config, groups: Mapping[str, Sequence[str]], listener: soc
         version=version("ulak"),
         python=sys.version.split()[0],
         database="a server" if config.database_url else "embedded",
-        url=front.address_of(listener) if listener else None,
+        url=sockets.address_of(listener) if listener else None,
         processes={name: ",".join(roles) for name, roles in groups.items()},
         traces=bool(config.otlp_endpoint),
+        trusted_proxies=config.trusted_proxies or "none",
     )
 
 
+def _warn_of_a_file(config: Config) -> None:
+    """Where the database is a server's, others need the secret too, and a file of one process is easily lost."""
+    if config.database_url and not config.secret_keys:
+        _log.warning(
+            "secret_in_a_file",
+            path=source(config),
+            says="Without this file nobody gets into the database, and whoever copies this disk has it. "
+            "Set ULAK_SECRET_KEYS to what stands in it, the same for every process on every machine.",
+        )
+
+
 def _inherited(its: Inherited, siblings: Siblings) -> _Held:
-    listener = socket.socket(fileno=its.listen_fd) if its.listen_fd is not None else None
-    return _Held(listener, siblings, -1 if its.limits_fd is None else its.limits_fd)
+    api, watch = (
+        socket.socket(fileno=fd) if fd is not None else None for fd in (its.listen_fd, its.watch_fd)
+    )
+    return _Held(Sockets(api, watch), siblings, -1 if its.limits_fd is None else its.limits_fd)
 
 
 def _stop_signal() -> asyncio.Event:
@@ -118,8 +133,8 @@ async def _run(config: Config, dsn: str, roles: Sequence[str], held: _Held, stop
         if db is None:
             return
         works = {role: _ROLES[role](config, db, held, stop) for role in roles}
-        if held.listener and "api" not in roles:
-            works["watched"] = _api(config, db, held, stop, api=False)
+        if held.sockets.watch:
+            works["watched"] = _answer(config, db, held.sockets.watch, held, stop, api=False)
         tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         tasks.append(asyncio.create_task(pulse.keep_telling(db), name="pulse"))
         stopped = asyncio.create_task(stop.wait())
@@ -150,11 +165,17 @@ Role = Callable[[Config, Database, _Held, asyncio.Event], Coroutine[Any, Any, No
 # A process loads only what its roles need: memory is per process.
 
 
-async def _api(config: Config, db: Database, held: _Held, stop: asyncio.Event, *, api: bool = True) -> None:
+async def _api(config: Config, db: Database, held: _Held, stop: asyncio.Event) -> None:
+    assert held.sockets.api
+    await _answer(config, db, held.sockets.api, held, stop, api=True)
+
+
+async def _answer(
+    config: Config, db: Database, listener: socket.socket, held: _Held, stop: asyncio.Event, *, api: bool
+) -> None:
     from ulak.edge.server import serve_http
 
-    assert held.listener
-    await serve_http(config, db, held.listener, stop, held.siblings, limits_fd=held.limits_fd, api=api)
+    await serve_http(config, db, listener, stop, held.siblings, limits_fd=held.limits_fd, api=api)
 
 
 async def _carriers(config: Config, db: Database, *_: object) -> None:

@@ -19,6 +19,7 @@ from ulak.base.migrate import pending
 from ulak.edge.api.reference import POLICY, SCRIPT, openapi_json, reference_assets, reference_page
 from ulak.edge.api.resource import refusal, request_id_of
 from ulak.edge.api.routes import routes
+from ulak.edge.hearsay import Hearsay
 from ulak.edge.rooms import Rooms
 from ulak.edge.scrape import Scrape
 from ulak.edge.siblings import Siblings
@@ -35,6 +36,7 @@ class Site:
     def __init__(self, rooms: Rooms, siblings: Siblings | None = None, *, api: bool = True) -> None:
         self.rooms = rooms
         self._scrape = Scrape(rooms.config, rooms.db, siblings or Siblings("api-1"))
+        self._hearsay = Hearsay(rooms.config)
         self._panel: ASGIApp | None = None
         self._api = api
         known = [*routes(rooms), *self._beside()] if api else self._watched()
@@ -43,6 +45,8 @@ class Site:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application: a path without a parameter is found by its name, the others by the router."""
+        if scope["type"] == "http":
+            self._hearsay.look(scope)
         if self.rooms.stopping.is_set():
             send = _last(send)
         found = self._fixed.get(scope["path"]) if scope["type"] == "http" else None

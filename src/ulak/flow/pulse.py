@@ -54,6 +54,8 @@ class What(StrEnum):
     """By carrier: messages; status."""
     REFUNDS = "refunds"
     """By carrier: messages that were paid back."""
+    PASSED_ON = "passed_on"
+    """Requests that a proxy passed on whom nobody trusts."""
     SWEEPS = "sweeps"
     """The courier's rounds, about one in a minute."""
     AUDITS = "audits"

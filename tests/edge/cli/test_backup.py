@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import time
+from base64 import b32decode, b32encode, b64decode, b64encode, urlsafe_b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.conftest import SECRET_KEY, SECRETS
 from tests.edge.cli.conftest import CommandLine
 from tests.edge.cli.test_audit import live
 from tests.harness.process import ULAK
+from ulak.admin import entrance, second_factor
 from ulak.base import archive
+from ulak.base.db import Database
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +70,55 @@ def kept(shop: CommandLine, dsn: str, tmp_path: Path) -> Path:
     path = tmp_path / "kept.backup"
     shop("backup", path)
     return path
+
+
+def secrets_of(shop: CommandLine, dsn: str) -> dict[str, bytes]:
+    """One of each kind of secret, as its owner knows it."""
+    password, carriers = "correct horse battery", "Xy-9!kQz"
+    shop("carrier", "set", "main", f"--password={carriers}")
+    shop("user", "set-password", "mark", "--password-stdin", stdin=password + "\n")
+    key = shop("key", "create", "mark")["key"]
+
+    async def panel() -> tuple[str, bytes]:
+        db = await Database.open(dsn)
+        db.secrets = SECRETS
+        try:
+            come: dict[str, Any] = {
+                "name": "mark",
+                "password": password,
+                "address": "192.0.2.1",
+                "agent": "Tests",
+            }
+            opened = await entrance.sign_in(db, "customer", **come)
+            begun = await second_factor.begin(db, opened.session.owner_id, "mark")
+            return opened.token, b32decode(begun.secret_base32)
+        finally:
+            await db.close()
+
+    token, factor = asyncio.run(panel())
+    known = {"key": key, "password": password, "carrier's password": carriers, "session": token}
+    return {name: text.encode() for name, text in known.items()} | {"second factor": factor}
+
+
+def test_nobody_can_use_what_is_in_a_backup(shop: CommandLine, dsn: str, tmp_path: Path) -> None:
+    known = secrets_of(shop, dsn)
+    known["secret key"] = b64decode(SECRET_KEY)
+    unpacked = tmp_path / "unpacked.sql"
+    shop("backup", tmp_path / "kept.backup")
+    asyncio.run(archive._run("pg_restore", f"--file={unpacked}", str(tmp_path / "kept.backup")))
+    inside = unpacked.read_bytes()
+
+    def forms(secret: bytes) -> list[bytes]:
+        """As it is, and as it may be written; a session's and a key's random part is base64 already."""
+        bare = secret.removeprefix(b"ulak_")
+        raw = [secret, bare] + ([urlsafe_b64decode(bare + b"==")] if len(bare) == 43 else [])
+        return [form for one in raw for form in (one, one.hex().encode(), b64encode(one), b32encode(one))]
+
+    assert b"mark@example.com" in inside, "it was unpacked"
+    found = {
+        name for name, secret in known.items() for form in forms(secret) if form.lower() in inside.lower()
+    }
+    assert found == set()
 
 
 def test_a_backup_is_one_file_for_its_owner_that_was_read_back(shop: CommandLine, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def lived(dsn: str) -> UUID:
             pulse.count(What.ANSWERS, carrier_id=world.carrier, label="0x58")
             pulse.count(What.RECEIPTS, 2, carrier_id=world.carrier, label="sent")
             pulse.count(What.SWEEPS)
+            pulse.count(What.PASSED_ON, 4)
             await pulse.tell(db)
             report = Report(world.carrier, 0, "refused", "wrong password", datetime.now(UTC), None)
             await presence.tell(db, uuid4(), [report])
@@ -54,14 +55,18 @@ def test_status_of_an_installation_in_trouble(cli: CommandLine, dsn: str) -> Non
     assert (carrier["answers"], carrier["receipts"]) == ({"0x00": 3, "0x58": 1}, {"sent": 2})
     assert carrier["receiptRate"] == 0.6667
 
+    assert its["passedOn"] == 4
     said = cli.text("status")
+    assert "ULAK_TRUSTED_PROXIES" in said
     for part in ("PostgreSQL", "2 messages, the oldest for", "ALARM: c", "ALARM: refused", "0x58 1", "67%"):
         assert part in said
 
 
 def test_status_of_an_empty_installation(cli: CommandLine) -> None:
     assert cli("status")["carriers"] == []
-    assert "empty" in cli.text("status")
+    said = cli.text("status")
+    assert "empty" in said
+    assert "ALARM" not in said
 
 
 def test_messages_are_found_by_their_number(cli: CommandLine, dsn: str) -> None:

@@ -49,7 +49,8 @@ def backup(
 ) -> None:
     """Write everything into one file, as it is at this moment, while Ulak serves; then read it back.
 
-    The file holds texts, numbers, keys' hashes and carriers' passwords: keep it as you keep the database.
+    The file holds texts and numbers as they are: keep it as you keep the database. API keys and passwords are in it as
+    hashes, carriers' passwords and second factors sealed with the secret, which is not in it.
 
     Example: ulak backup /var/backups/ulak/
     """

@@ -35,6 +35,7 @@ def serve(
     ] = None,
     only: Annotated[str, typer.Option(help="Some of: api, carriers, courier.")] = "api,carriers,courier",
     listen_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+    watch_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     keeper_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     name: Annotated[str, typer.Option(hidden=True)] = "",
     place: Annotated[Path | None, typer.Option(hidden=True)] = None,
@@ -71,7 +72,7 @@ def serve(
         )
         print(line, flush=True)  # noqa: T201
 
-    inherited = Inherited(listen_fd, keeper_fd, limits_fd, name, place)
+    inherited = Inherited(listen_fd, watch_fd, keeper_fd, limits_fd, name, place)
     attempt(lambda: uvloop.run(serve_roles(settings, roles, inherited, ready)))
 
 

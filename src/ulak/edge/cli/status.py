@@ -104,6 +104,7 @@ def _health(row: Health) -> shown.Shown:
         "linksSeenAt": shown.time(row.links_seen_at),
         "sweptAt": shown.time(row.swept_at),
         "unmatchedReceipts": row.unmatched,
+        "passedOn": row.passed_on,
     }
 
 
@@ -130,6 +131,11 @@ def _health_lines(row: Health) -> list[tuple[str, str]]:
         ("courier", f"swept {shown.time(row.swept_at)}" if row.swept_at else "has not swept of late")
     )
     lines.append(("receipts", f"{row.unmatched:,} of the last hour belong to no message that is known"))
+    if row.passed_on:
+        passed_on = (
+            f"ALARM: {row.passed_on:,} requests of the last hour came through a proxy that is not trusted"
+        )
+        lines.append(("proxy", f"{passed_on}: set ULAK_TRUSTED_PROXIES, its address is in the log"))
     return lines
 
 
