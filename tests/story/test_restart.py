@@ -4,6 +4,7 @@ The socket is handed over as systemd does it: it belongs to none of the processe
 waits in it. Customers keep their connections and try nothing twice, so that each failure would be seen.
 """
 
+import asyncio
 import os
 import shutil
 import signal
@@ -12,18 +13,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
 from tests.harness import CarrierProcess, Installation, User, await_true
 from tests.harness.load import Load
 from tests.harness.process import Process
+from ulak.base.embedded.place import Place
 
 pytestmark = pytest.mark.slow
 
 CREDIT = 100_000
+PRICE = 1
+ENDS = ("validSize", "nOfPending", "nOfWaiting", "nOfCompleted", "nOfFailed", "nOfRefunded")
 
 
 @pytest.fixture
@@ -48,7 +55,7 @@ class Shop:
         self.port: int = listener.getsockname()[1]
         self.database = Process(["serve", "--only=courier"], ulak.environment, ulak.log_path)
         ulak.carrier("simulated", carrier.port, window=20)
-        self.service = ulak.service("BobSMS", "simulated", unsure="refund")
+        self.service = ulak.service("BobSMS", "simulated", PRICE, unsure="refund")
         self.user: User = ulak.user("mark")
         ulak.credit(CREDIT, user=self.user)
 
@@ -58,22 +65,37 @@ class Shop:
     def load(self) -> Load:
         return Load([self.port], self.user.key, self.service)
 
-    def ended(self) -> list[str]:
-        """Every sending's id, once all are completed."""
+    def unusual(self) -> list[tuple[str, int]]:
+        """What happened to messages besides the usual, by kind: unsure ones above all. Asked of the database, because
+        the counters of a process end with it."""
+
+        async def ask() -> list[tuple[str, int]]:
+            sockets = Place.of(self.ulak.home / "data").sockets
+            connection = await asyncpg.connect(f"postgresql://ulak@/ulak?host={sockets}&port=5432")
+            try:
+                rows = await connection.fetch("SELECT kind, count(*) FROM incidents GROUP BY kind")
+                return [tuple(row) for row in rows]
+            finally:
+                await connection.close()
+
+        return asyncio.run(ask())
+
+    def ended(self) -> list[dict[str, Any]]:
+        """Every sending, once all are completed."""
         headers = {"x-api-key": self.user.key}
         with httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}/v1", headers=headers, trust_env=False
         ) as client:
 
-            def look() -> list[str]:
-                ids: list[str] = []
+            def look() -> list[dict[str, Any]]:
+                items: list[dict[str, Any]] = []
                 for page in range(100):
                     data = client.get("/sms-sendings", params={"limit": 1000, "page": page}).json()["data"]
                     if not all(item["completed"] for item in data["items"]):
                         return []
-                    ids += [item["id"] for item in data["items"]]
+                    items += data["items"]
                     if page + 1 >= data["totalPages"]:
-                        return ids
+                        return items
                 raise AssertionError("too many pages")
 
             return await_true(look, "all ended", 40)
@@ -88,12 +110,24 @@ def shop(carrier: CarrierProcess, listener: socket.socket) -> Iterator[Shop]:
 
 
 def assert_nothing_lost(shop: Shop, load: Load, carrier: CarrierProcess) -> None:
+    """Each message went once and was delivered; nothing was unsure, so nothing was paid back."""
     assert load.failed == []
     assert len(load.accepted) > 300
-    assert sorted(shop.ended()) == sorted(load.accepted)
+    sendings = shop.ended()
+    assert sorted(item["id"] for item in sendings) == sorted(load.accepted)
+    assert {name: total(sendings, name) for name in ENDS} == dict.fromkeys(ENDS, 0) | {
+        "validSize": len(load.accepted),
+        "nOfCompleted": len(load.accepted),
+    }
+    assert Decimal(shop.ulak.balance(user=shop.user)) == CREDIT - len(load.accepted) * PRICE
+    assert shop.unusual() == []
     assert shop.ulak.cli("audit")["clean"]
     counters = carrier.stop()
     assert (counters["distinct"], counters["repeats"]) == (len(load.accepted), 0)
+
+
+def total(sendings: list[dict[str, Any]], name: str) -> int:
+    return sum(item["stats"][name] for item in sendings)
 
 
 def test_a_rolling_restart_fails_no_request_and_leaves_nothing_unsure(
