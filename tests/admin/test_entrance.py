@@ -152,15 +152,18 @@ async def test_browsers_and_addresses_are_kept_short_and_printable(db: Database)
     assert opened.session.address == "9" * 64
 
 
-async def test_what_is_written_down_of_signing_in(db: Database) -> None:
+async def test_what_is_written_down_of_signing_in(db: Database, capsys: pytest.CaptureFixture[str]) -> None:
     await mark(db)
 
-    await refused(come(db, "marc", "hunter22"))
+    await refused(come(db, "MARK", "hunter22"))
+    for _ in range(guessing.PAIR_MAX + 1):
+        await refused(come(db, "My-Passw0rd", "hunter22"))  # in the wrong field
     opened = await come(db)
 
     written = await rows(db, "SELECT actor, address, action, subject FROM audit_log ORDER BY id OFFSET 1")
     assert [tuple(row) for row in written] == [
-        ("nobody", HERE, "sign-in.failed", "marc"),
+        ("nobody", HERE, "sign-in.failed", "mark"),
+        *[("nobody", HERE, "sign-in.failed", entrance.NOBODYS_NAME)] * guessing.PAIR_MAX,
         ("user:mark", HERE, "sign-in", "mark"),
     ]
     everything = str(
@@ -170,6 +173,9 @@ async def test_what_is_written_down_of_signing_in(db: Database) -> None:
         ]
     )
     assert all(secret not in everything for secret in ("hunter22", "horse", opened.token))
+    logged = capsys.readouterr().out
+    assert "guesses_refused" in logged
+    assert "passw0rd" not in (logged + str(await rows(db, "SELECT t::text FROM audit_log t"))).lower()
 
 
 async def test_a_hash_made_with_older_parameters_is_made_anew(

@@ -7,20 +7,24 @@ import signal
 import socket
 import threading
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import pyotp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.harness import CarrierProcess, Installation, User, await_completed, await_true
 from tests.harness.collector import Collector, Span
 from tests.story.test_processes import workers
+from ulak.admin.entrance import NOBODYS_NAME
 
 pytestmark = pytest.mark.slow
 
 TEXT = "A very secret text 4711"
 PASSWORD = "correct horse battery staple"
+WRONG = "wrong password", "A password in the wrong field"
 
 
 def samples(ulak: Installation) -> dict[tuple[str, str], float]:
@@ -177,7 +181,7 @@ def test_the_logs_of_a_whole_story_keep_secrets() -> None:
     with (
         CarrierProcess(delay_ms=10) as good,
         CarrierProcess(answer="0x0A") as bad,
-        Installation(log_level="debug", log_format="json") as ulak,
+        Installation(log_level="debug", log_format="json", secure_cookies="off") as ulak,
     ):
         ulak.start()
         ulak.carrier("good", good.port)
@@ -190,6 +194,7 @@ def test_the_logs_of_a_whole_story_keep_secrets() -> None:
         for service in services:
             send(ulak, user, service, numbers[:10])
         ask_for_trouble(ulak, user, services[0], numbers)
+        typed = come_in(ulak)
         good.kill()
         await_true(lambda: "link_lost" in ulak.log, "the link is lost")
         os.kill(next(pid for pid, roles in workers(ulak).items() if roles == "api"), signal.SIGKILL)
@@ -198,9 +203,10 @@ def test_the_logs_of_a_whole_story_keep_secrets() -> None:
         ulak.stop()
         log = ulak.log
 
-    secrets = [user.key, PASSWORD, TEXT, "secret text", "sEcr3tpw", "wrong password", *numbers]
+    secrets = [user.key, PASSWORD, TEXT, "secret text", "sEcr3tpw", *WRONG, *typed.secrets, *numbers]
     secrets += [number.removeprefix("90") for number in numbers]
     assert [secret for secret in secrets if secret in log] == []
+    assert [code for code in typed.codes if re.search(rf"(?<![\w.]){code}(?!\w)", log)] == []
     read_as_json(log)
 
 
@@ -218,9 +224,49 @@ def ask_for_trouble(ulak: Installation, user: User, service: str, numbers: list[
         assert client.get(f"/sms-sendings?to={numbers[0]}").status_code in (200, 400)
     with ulak.client() as client:
         assert client.get("/v1/services", headers={"x-api-key": user.key + "x"}).status_code == 401
-        client.get("/panel/sign-in")
-        client.post("/panel/sign-in", data={"username": "mark", "password": "wrong password"})
-        client.post("/panel/sign-in", data={"username": "mark", "password": PASSWORD})
+
+
+@dataclass
+class Typed:
+    """What somebody typed or was given that no log may hold."""
+
+    secrets: list[str] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+
+
+def come_in(ulak: Installation) -> Typed:
+    """Sign in, with what is wrong and with what is right, without a second factor and with one."""
+    typed = Typed()
+    with ulak.client() as client:
+
+        def send(path: str, page: str = "/panel/sign-in", **fields: str) -> httpx.Response:
+            token = form_token(client.get(page))
+            answer = client.post(path, data={"csrf": token, **fields})
+            typed.secrets += [token, *client.cookies.values()]
+            return answer
+
+        for name, password in (("mark", WRONG[0]), (WRONG[1], PASSWORD)):
+            assert send("/panel/sign-in", name=name, password=password).status_code == 401
+        assert send("/panel/sign-in", name="mark", password=PASSWORD).status_code == 303
+        begun = send("/panel/account/second-factor", "/panel/account")
+        assert begun.status_code == 200
+        secret = str(re.findall(r'class="key">([A-Z2-7]{32})<', begun.text)[0])
+        totp = pyotp.TOTP(secret)
+        typed.secrets.append(secret)
+        typed.codes += [totp.at(time.time()), totp.at(time.time() + 30), "000000"]
+        confirmed = send("/panel/account/second-factor/confirm", "/panel/account", code=typed.codes[0])
+        assert confirmed.status_code == 303
+        assert send("/panel/sign-out", "/panel/account").status_code == 303
+        assert send("/panel/sign-in", name="mark", password=PASSWORD).status_code == 303
+        assert send("/panel/sign-in/code", "/panel/sign-in/code", code=typed.codes[2]).status_code == 401
+        assert send("/panel/sign-in/code", "/panel/sign-in/code", code=typed.codes[1]).status_code == 303
+    assert len(set(typed.secrets)) > 6
+    return typed
+
+
+def form_token(page: httpx.Response) -> str:
+    """What a form of this page has to bring along."""
+    return str(re.findall(r'name="csrf" value="([^"]+)"', page.text)[0])
 
 
 def read_as_json(log: str) -> None:
@@ -229,6 +275,8 @@ def read_as_json(log: str) -> None:
     assert all({"event", "level", "timestamp"} <= line.keys() for line in lines)
     events = {line["event"] for line in lines}
     assert {"serving", "bound", "accepted", "answered", "turned_away", "link_lost"} <= events
+    assert {"signed_in", "sign_in_failed", "code_failed"} <= events
+    assert [line["who"] for line in lines if line["event"] == "sign_in_failed"] == ["mark", NOBODYS_NAME]
     assert all(line.get("request_id") for line in lines if line["event"] in ("accepted", "answered"))
     assert all(line.get("message") for line in lines if line["event"] in ("refused", "turned_away"))
     assert any(line.get("request_id") == "story-1" for line in lines)

@@ -38,7 +38,8 @@ SESSIONS_MAX: Final = 50
 """Of one person; the one that was not seen for longest makes room."""
 AGENT_LENGTH_MAX: Final = 300
 ADDRESS_LENGTH_MAX: Final = 64
-FAILED_NAME_LENGTH_MAX: Final = 64
+NOBODYS_NAME: Final = "an unknown name"
+"""In the log and the audit log, for what was typed where no account has that name; no account can be called so."""
 ROWS_MAX: Final = 10_000
 
 WRONG: Final = said("The name or the password is wrong.")
@@ -85,7 +86,7 @@ async def sign_in(
         opened = await _let_in(db, attempt, account, password_hash, renewed)
         if opened:
             return opened
-    await _failed(db, attempt)
+    await _failed(db, attempt, account)
     raise Refused(Code.UNAUTHORIZED, WRONG)
 
 
@@ -115,8 +116,9 @@ async def _let_in(
     return opened
 
 
-async def _failed(db: Database, attempt: _Attempt) -> None:
-    name = printable(attempt.name.strip(), FAILED_NAME_LENGTH_MAX)
+async def _failed(db: Database, attempt: _Attempt, account: Account | None) -> None:
+    """Write down whom somebody wanted to be; what nobody is called may be a password in the wrong field."""
+    name = account.username if account else NOBODYS_NAME
     _log.warning("sign_in_failed", door=attempt.door, who=name)
     async with db.transaction() as tx:
         actor = Actor("nobody", _address(attempt.address))

@@ -31,6 +31,8 @@ ROWS_MAX: Final = 10_000
 Guesses = Mapping[str, int]
 """Who a guess counts for, and how many each may make in a window."""
 
+_FROM: Final = "from "
+
 _log = structlog.get_logger(__name__)
 
 
@@ -46,7 +48,7 @@ def at_a_code(owner_id: UUID, address: str | None) -> Guesses:
 
 def _guesses(whose: str, whose_max: int, address: str | None) -> Guesses:
     where = place(address) or "nowhere"  # over a socket without addresses; a limit all the same
-    return {whose: whose_max, f"from {where}": ADDRESS_MAX, f"{whose} from {where}": PAIR_MAX}
+    return {whose: whose_max, f"{_FROM}{where}": ADDRESS_MAX, f"{whose} {_FROM}{where}": PAIR_MAX}
 
 
 async def count(db: Database, counted: Guesses, at: datetime) -> None:
@@ -57,7 +59,8 @@ async def count(db: Database, counted: Guesses, at: datetime) -> None:
         if not since:
             return
         seconds = max(1.0, (max(since) + WINDOW - at).total_seconds())
-        _log.warning("guesses_refused", who=list(counted))
+        where = next(who for who in counted if who.startswith(_FROM))
+        _log.warning("guesses_refused", address=where.removeprefix(_FROM))  # no name: it may be a password
         minutes = -int(-seconds // 60)
         sentence = said("That was tried too often. Try again in {minutes} min.", minutes=minutes)
         raise Refused(Code.RATE_LIMITED, sentence, retry_after=seconds)
