@@ -24,6 +24,8 @@ SECONDS: Final = 10
 HEADER_SECONDS, BODY_SECONDS = 3, 5
 SLOW_HEADS, SLOW_BODIES = 200, 50
 GROWTH_MIB_MAX: Final = 40
+SLOW_FORMS: Final = 60
+FORMS_GROWTH_MIB_MAX: Final = 30
 
 
 class Place:
@@ -229,6 +231,46 @@ def memory_mib(pid: int) -> float:
 
 def name_of(pid: int) -> str:
     return Path(f"/proc/{pid}/comm").read_text()
+
+
+def test_slow_bodies_of_one_key_leave_room_for_everybody_elses(place: Place) -> None:
+    other = place.ulak.user(f"other-{time.time_ns()}")
+    head = place.head("POST /v1/sms-sendings/simple HTTP/1.1") + b"Content-Length: %d\r\n\r\n[" % (8 * 2**20)
+
+    with ExitStack() as opened:
+        answers = []
+        for _ in range(12):  # 96 MiB, where 64 have room
+            one = opened.enter_context(place.connect())
+            one.sendall(head)
+            one.settimeout(0.2)
+            with suppress(TimeoutError):
+                answers.append(one.recv(65536))
+        assert len(answers) == 10
+        assert all(b"HTTP/1.1 429 " in answer and b"retry-after: 1" in answer for answer in answers)
+        body = {"to": [f"90555{n:07}" for n in range(50_000)], "message": "x", "serviceId": place.service}
+        answer = place.ulak.as_user(other).post("/sms-sendings/simple", json=body)
+        assert answer.status_code == 402, "read whole, and only the credit is missing"
+    place.assert_as_ever()
+
+
+@pytest.mark.parametrize("size", [8 * 2**20 - 64, 16 * 2**10])
+def test_who_signs_in_without_end_takes_neither_memory_nor_room(place: Place, size: int) -> None:
+    with place.ulak.client() as client:
+        client.get("/panel/sign-in")  # the panel is loaded
+        before = memory_mib(place.ulak.pid)
+        head = (
+            b"POST /panel/sign-in HTTP/1.1\r\nHost: u\r\nCookie: ulak_visit=x\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\nname=" % size
+        )
+        with ExitStack() as opened:
+            for _ in range(SLOW_FORMS):
+                one = opened.enter_context(place.connect())
+                with suppress(OSError):  # it may have been told already that this is too much
+                    one.sendall(head + b"x" * (size - 15))
+            place.assert_as_ever()
+            assert client.get("/panel/sign-in").status_code == 200
+            assert memory_mib(place.ulak.pid) - before < FORMS_GROWTH_MIB_MAX
+    place.assert_as_ever()
 
 
 def test_who_reads_no_answer_holds_no_memory_and_is_let_go(place: Place) -> None:

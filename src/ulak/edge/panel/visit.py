@@ -28,6 +28,7 @@ from ulak.rules import money
 from ulak.rules.actor import Actor
 from ulak.rules.permission import Permission
 from ulak.rules.refusal import Code, Refused
+from ulak.rules.stranger import place
 from ulak.rules.tenancy import Context
 from ulak.store.operators import Operator as Account
 from ulak.store.organizations import Member, Organization
@@ -84,6 +85,11 @@ class Reader:
     def agent(self) -> str:
         """The browser, as it calls itself."""
         return self.request.headers.get("user-agent", "")[:300]
+
+    @property
+    def whose(self) -> int | str:
+        """Whom what they send counts for in the gate: where nobody is known yet, the place they come from."""
+        return place(self.address) or "nowhere"
 
     @property
     def secret(self) -> str | None:
@@ -160,6 +166,11 @@ class Visit(Reader):
     """Somebody who is signed in."""
 
     visitor: Visitor
+
+    @property
+    def whose(self) -> int | str:
+        """The user or operator: a user with a share of the gate for the panel and all their keys together."""
+        return self.visitor.session.owner_id.int
 
     @property
     def secret(self) -> str | None:

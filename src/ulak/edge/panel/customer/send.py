@@ -24,6 +24,8 @@ from ulak.rules.refusal import Refused
 from ulak.store.drafts import Head
 
 FILE_BYTES_MAX: Final = table.RAW_BYTES_MAX + 2**20
+LIST_BYTES_MAX: Final = 8 * 2**20
+"""Of a form with a pasted list."""
 
 
 async def send_page(visit: Customer) -> Response:
@@ -98,5 +100,5 @@ _SEND: Final = Permission.SMS_SEND
 PAGES: Final = [
     Page("GET", "/send", send_page, "context", _SEND),
     Page("POST", "/send", send, "context", _SEND, bytes_max=FILE_BYTES_MAX),
-    Page("POST", "/send/quote", quote, "context", _SEND, computes=True),
+    Page("POST", "/send/quote", quote, "context", _SEND, computes=True, bytes_max=LIST_BYTES_MAX),
 ]
