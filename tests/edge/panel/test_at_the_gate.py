@@ -4,13 +4,15 @@ No server, no sockets: requests go straight to the site, and their bodies come w
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import pytest
 
-from tests.edge.panel.conftest import HOST, Browser, Town
+from tests.edge.panel.conftest import HOST, TEST, Browser, Town
+from ulak.admin import accounts
 from ulak.edge.gate import STREAMS_OF_SESSION_MAX, Gate
+from ulak.edge.limits import Allowance, Limiter
 from ulak.edge.panel.page import FORM_BYTES_MAX, STRANGERS_BYTES_MAX
 from ulak.edge.panel.security import COOKIES, VISIT, form_token, new_secret
 from ulak.store.operators import Operator
@@ -183,9 +185,6 @@ async def test_who_signs_in_slowly_keeps_neither_users_nor_other_places_out(town
     assert (rooms.outer_gate.requests, rooms.outer_gate.bytes) == (0, 0)
 
 
-Asks = Callable[[], Awaitable[Said]]
-
-
 async def test_streams_stand_in_nobodys_way_and_have_a_bound(town: Town) -> None:
     mark = await town.user("mark")
     cookies = await signed_in(town, mark)
@@ -208,3 +207,52 @@ async def test_streams_stand_in_nobodys_way_and_have_a_bound(town: Town) -> None
     for one in [*live, elsewhere]:
         assert (await one.answer()).status == 200
     assert town.site.rooms.streams.begin(mark.id, mark.id)
+
+
+class Clock(Limiter):
+    """A limiter whose time the test says."""
+
+    at = 100.0
+
+    def ask(self, rates: list[tuple[UUID, int]], now: float) -> Allowance:
+        """As ever, at that moment."""
+        return super().ask(rates, self.at)
+
+
+async def test_the_rate_of_a_user_counts_for_the_panel_and_their_keys_together(town: Town) -> None:
+    its = await town.tenant("mark", "marked")
+    clock = town.site.rooms.limiter = Clock()
+    await accounts.set_user_rate(town.db, TEST, "mark", 2)
+    browser = await town.browser(its.user)
+    key = await accounts.create_key(town.db, TEST, "mark")
+    typed = {"service": its.ids["service"], "to": "905550000001", "text": "Merhaba"}
+    draft = f"/panel/send/{its.ids['send']}"
+
+    asked = await browser.client.get("/v1/users/me", headers={"x-api-key": key.secret})
+    assert asked.headers["ratelimit-remaining"] == "1"
+    assert (await browser.post("/panel/send/quote", typed)).status_code == 200
+
+    for path, more in {
+        "/panel/send/quote": {},
+        "/panel/send": {"intent": "send"},
+        "/panel/send ": {"intent": "check"},
+        f"{draft}/quote": {},
+        draft: {"intent": "send"},
+    }.items():
+        page = await browser.post(path.strip(), typed | more)
+        assert (page.status_code, page.headers["retry-after"]) == (429, "1"), path
+        assert "You may ask 2 times a second." in page.text
+        assert page.text.count("Merhaba") == (0 if path.endswith("quote") else 1)
+    sent = await browser.client.post(
+        "/panel/send", data={"csrf": browser.token("/panel")}, files={"file": b"9"}
+    )
+    assert sent.status_code == 429
+    page = await browser.get(draft)
+    assert (page.status_code, "You may ask 2 times a second." in page.text) == (200, True)
+    api = await browser.client.get("/v1/users/me", headers={"x-api-key": key.secret})
+    assert api.status_code == 429
+
+    operator = await town.browser(await town.operator("eve"), looks_at=its.user)
+    assert (await operator.post("/panel/send/quote", typed)).status_code == 200
+    clock.at += 0.5
+    assert (await browser.post("/panel/send", typed | {"intent": "send"})).status_code == 303

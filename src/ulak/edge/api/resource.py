@@ -22,7 +22,7 @@ from ulak.base.db import UNREACHABLE
 from ulak.edge import problem
 from ulak.edge.auth import Caller, caller_of, context_of
 from ulak.edge.gate import Body, Gate
-from ulak.edge.limits import Allowance
+from ulak.edge.limits import Allowance, too_often
 from ulak.edge.rooms import Rooms
 from ulak.flow import pulse
 from ulak.flow.pulse import What
@@ -171,12 +171,7 @@ class Resource:
         allowance = self._rooms.limiter.ask(rates, time.monotonic())
         headers |= _limit_headers(allowance)
         if not allowance.allowed:
-            whose = "This key" if allowance.limit != rate else "You"
-            raise Refused(
-                Code.RATE_LIMITED,
-                f"{whose} may ask {allowance.limit} times a second.",
-                retry_after=allowance.reset_seconds,
-            )
+            raise too_often(allowance, of_key=allowance.limit != rate)
 
 
 def request_id_of(request: Request) -> str:

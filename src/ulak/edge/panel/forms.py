@@ -53,6 +53,10 @@ class Form:
         value = self._data.get(name)
         return value if isinstance(value, UploadFile) and value.filename else None
 
+    async def close(self) -> None:
+        """Let go of the file."""
+        await self._data.close()
+
     @property
     def values(self) -> Values:
         """The text fields, to fill the form in again; without what is secret."""

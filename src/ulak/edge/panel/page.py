@@ -137,8 +137,11 @@ class Place:
         body = gate.body(reader.request, most, visit.whose)
         try:
             visit.form = await forms.read(reader.request, body, most)
-            security.check_token(visit.secret, visit.form[forms.TOKEN])
-            return await page.handler(visit)
+            try:
+                security.check_token(visit.secret, visit.form[forms.TOKEN])
+                return await page.handler(visit)
+            finally:
+                await visit.form.close()
         finally:
             body.release()
 

@@ -7,6 +7,7 @@ no rule.
 
 import base64
 import json
+import time
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from ulak.edge.limits import too_often
 from ulak.edge.panel import security
 from ulak.edge.panel.forms import Form, Values
 from ulak.edge.panel.languages import N_, Language, chosen, language
@@ -215,6 +217,18 @@ class Customer(Visit):
         """Refuse what they may not do."""
         if not self.may(permission):
             raise denied()
+
+    def ask(self) -> None:
+        """Take what they do from their rate, which is one for the panel and all their keys together; refused above it.
+
+        An operator who looks takes nothing from whom they look at.
+        """
+        own = self.visitor.user_rate
+        rate = self.rooms.config.rate_per_second if own is None else own
+        if rate and not self.read_only:
+            allowance = self.rooms.limiter.ask([(self.user.id, rate)], time.monotonic())
+            if not allowance.allowed:
+                raise too_often(allowance)
 
     def to(self, path: str = "") -> str:
         """A page's path in the context of this visit."""

@@ -37,6 +37,7 @@ async def send_page(visit: Customer) -> Response:
 async def quote(visit: Customer) -> Response:
     """`POST /send/quote`: what the form as it stands would come to, as a part of the page."""
     form = visit.form
+    visit.ask()
     look = await look_at(visit, _pasted(visit, form))
     return HTMLResponse(visit.render("customer/quote.html", look=look, draft=None, **words()))
 
@@ -45,6 +46,7 @@ async def send(visit: Customer) -> Response:
     """`POST /send`: a file becomes a draft; a list is sent, or only checked."""
     form = visit.form
     try:
+        visit.ask()
         if form.file("file"):
             return await keep_file(visit, form)
         draft = _pasted(visit, form)
