@@ -1,11 +1,14 @@
 """The till under more than it can take, and the gate before it: what is refused, and that it opens again."""
 
 import asyncio
+from typing import Any
+from uuid import uuid4
 
 import pytest
+from starlette.requests import Request
 
 from tests.flow.conftest import World
-from ulak.edge.gate import Gate
+from ulak.edge.gate import Gate, Streams
 from ulak.rules.refusal import Code, Refused
 
 
@@ -36,11 +39,67 @@ def test_a_gate_counts_what_is_inside() -> None:
         gate.enter()
     gate.leave()
     gate.enter()
-    gate.hold(1000)  # one always fits
+    gate.hold(1000, 1)  # one always fits
     with pytest.raises(Refused):
-        gate.hold(1)
-    gate.release(1000)
-    gate.hold(60)
-    gate.hold(40)
+        gate.hold(1, 2)
+    gate.arrived(1)
+    gate.release(1000, 1)
+    for whose in range(5):
+        gate.hold(20, whose)
     with pytest.raises(Refused):
-        gate.hold(1)
+        gate.hold(1, 6)
+
+
+def test_one_customer_has_a_share_of_the_room_and_of_what_is_on_its_way() -> None:
+    gate = Gate(requests_max=8, bytes_max=100)
+
+    gate.hold(20, 1)
+    with pytest.raises(Refused) as refused:
+        gate.hold(6, 1)
+    assert (refused.value.code, refused.value.retry_after) == (Code.RATE_LIMITED, 1)
+    gate.hold(80, 2)  # of somebody who holds nothing, one fits whatever its size
+    gate.arrived(2)
+    gate.release(80, 2)
+
+    gate.hold(1, 1)
+    with pytest.raises(Refused):
+        gate.hold(1, 1)  # two of eight are on their way, and that is a quarter
+    gate.arrived(1)
+    gate.hold(1, 1)
+    for n_bytes in (20, 1):
+        gate.arrived(1)
+        gate.release(n_bytes, 1)
+    gate.release(1, 1)
+    assert (gate.bytes, gate._shares) == (0, {})
+
+
+async def test_a_body_that_does_not_say_how_long_it_is_holds_what_it_may_become_once_it_is_long() -> None:
+    gate, pieces = Gate(requests_max=8, bytes_max=2**20), [b"x" * 40_000] * 4
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": pieces.pop(), "more_body": bool(pieces)}
+
+    body = gate.body(Request({"type": "http", "headers": []}, receive), 2**19, 1)
+    held = []
+    while pieces:
+        await body.receive()
+        held.append(gate.bytes)
+    assert held == [2**16, 2**19, 2**19, 2**19]
+    body.release()
+    body.release()
+    assert (gate.bytes, gate._shares) == (0, {})
+
+
+def test_streams_are_bounded_in_all_of_a_session_and_of_one_person() -> None:
+    one, other, session, second = (uuid4() for _ in range(4))
+    streams = Streams(4, of_session=1, of_one=2)
+
+    assert streams.begin(session, one)
+    assert not streams.begin(session, one)
+    assert streams.begin(second, one)
+    assert not streams.begin(uuid4(), one)
+    assert streams.begin(uuid4(), other)
+    assert streams.begin(uuid4(), uuid4())
+    assert not streams.begin(uuid4(), uuid4())
+    streams.end(session, one)
+    assert streams.begin(session, one)

@@ -9,7 +9,7 @@ accepted twice by that, and proxies do not pipeline.
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Final
 
 import pytest
@@ -25,6 +25,8 @@ GROWTH_MIB_MAX: Final = 40
 HEAD_BYTES_MAX: Final = 64 * 1024
 PIECE_BYTES: Final = 4096
 ENDLESS: Final = 100
+SLOW_FORMS: Final = 60
+FORMS_GROWTH_MIB_MAX: Final = 30
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +197,46 @@ def test_a_head_of_almost_the_limit_is_one(place: Place) -> None:
     heard = place.said(place.head("GET /v1/users/me HTTP/1.1") + long * 60 + b"Connection: close\r\n\r\n")
 
     assert heard.startswith(b"HTTP/1.1 200 ")
+
+
+def test_slow_bodies_of_one_key_leave_room_for_everybody_elses(place: Place) -> None:
+    other = place.ulak.user(f"other-{time.time_ns()}")
+    head = place.head("POST /v1/sms-sendings/simple HTTP/1.1") + b"Content-Length: %d\r\n\r\n[" % (8 * 2**20)
+
+    with ExitStack() as opened:
+        answers = []
+        for _ in range(12):  # 96 MiB, where 64 have room
+            one = opened.enter_context(place.connect())
+            one.sendall(head)
+            one.settimeout(0.2)
+            with suppress(TimeoutError):
+                answers.append(one.recv(65536))
+        assert len(answers) == 10
+        assert all(b"HTTP/1.1 429 " in answer and b"retry-after: 1" in answer for answer in answers)
+        body = {"to": [f"90555{n:07}" for n in range(50_000)], "message": "x", "serviceId": place.service}
+        answer = place.ulak.as_user(other).post("/sms-sendings/simple", json=body)
+        assert answer.status_code == 402, "read whole, and only the credit is missing"
+    place.assert_as_ever()
+
+
+@pytest.mark.parametrize("size", [8 * 2**20 - 64, 16 * 2**10])
+def test_who_signs_in_without_end_takes_neither_memory_nor_room(place: Place, size: int) -> None:
+    with place.ulak.client() as client:
+        client.get("/panel/sign-in")  # the panel is loaded
+        before = memory_mib(place.ulak.pid)
+        head = (
+            b"POST /panel/sign-in HTTP/1.1\r\nHost: u\r\nCookie: ulak_visit=x\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\nname=" % size
+        )
+        with ExitStack() as opened:
+            for _ in range(SLOW_FORMS):
+                one = opened.enter_context(place.connect())
+                with suppress(OSError):  # it may have been told already that this is too much
+                    one.sendall(head + b"x" * (size - 15))
+            place.assert_as_ever()
+            assert client.get("/panel/sign-in").status_code == 200
+            assert memory_mib(place.ulak.pid) - before < FORMS_GROWTH_MIB_MAX
+    place.assert_as_ever()
 
 
 def test_who_reads_no_answer_holds_no_memory_and_is_let_go(place: Place) -> None:

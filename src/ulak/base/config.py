@@ -35,8 +35,8 @@ class Config:
     forwarded_header        the header in which they write it: x-forwarded-for or forwarded; the other one is ignored
     rate_per_second         requests a second for each customer who has no rate of their own, 0: no limit
     body_bytes_max          of a request; advanced_body_bytes_max for `advanced`
-    requests_max            requests of the API that a process answers at once; the next one gets a 503
-    bodies_bytes_max        of the bodies of all of them together
+    requests_max            requests that a process answers at once; the next one gets a 503
+    bodies_bytes_max        of the bodies of all of them together; one customer may have a quarter
     header_seconds_max      a connection whose next request has not said by then what it wants is ended
     body_seconds_max        likewise for the whole of a request, and for an answer of which nothing is read for so long
     wait_seconds_max        once an order has waited for so long to be paid, the next ones get a 503

@@ -1,4 +1,5 @@
 """How often a customer may ask: token buckets, one for each user and one for each key that has a rate of its own.
+What a user sends in the panel is taken from the same bucket as what their keys ask.
 
 In: who asks, and their rates. Out: an `Allowance`. A bucket holds one second's worth of requests and refills
 continuously; a request takes from both or from neither. The buckets lie in memory that all processes of one
@@ -14,6 +15,8 @@ from mmap import mmap
 from struct import Struct
 from typing import Final, NamedTuple
 from uuid import UUID
+
+from ulak.rules.refusal import Code, Refused, said
 
 SETS: Final = 16_384
 WAYS: Final = 4
@@ -40,6 +43,15 @@ def shared() -> int:
     descriptor = os.memfd_create("ulak-limits")
     os.ftruncate(descriptor, _BYTES)
     return descriptor
+
+
+def too_often(allowance: Allowance, *, of_key: bool = False) -> Refused:
+    """Somebody, or one of their keys, asks more often than they may."""
+    n = allowance.limit
+    sentence = said(
+        "This key may ask {n} times a second." if of_key else "You may ask {n} times a second.", n=n
+    )
+    return Refused(Code.RATE_LIMITED, sentence, retry_after=allowance.reset_seconds)
 
 
 class Limiter:

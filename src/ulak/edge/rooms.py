@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 from ulak.base.config import Config
 from ulak.base.db import Database
-from ulak.edge.gate import Gate
+from ulak.edge.gate import SHARE, Gate, Streams
 from ulak.edge.limits import Limiter
 from ulak.edge.listening import listening
 from ulak.edge.origin import Origin
@@ -24,7 +24,8 @@ SEARCHES_AT_ONCE_MAX = 2
 class Rooms:
     """The rooms of one process; with a descriptor its limits are those of all processes that hold it.
 
-    `running` keeps the till going. `leaving` is set when the process is asked to stop, `stopping` when it does.
+    `gate` is for whom we know, by key or session; before `outer_gate` stand those who sign in, so that they cannot fill
+    it. `running` keeps the till going. `leaving` is set when the process is asked to stop, `stopping` when it does.
     """
 
     def __init__(self, config: Config, db: Database, limits_fd: int = -1) -> None:
@@ -41,7 +42,10 @@ class Rooms:
             run_max=config.queue_run_max,
             wait_seconds_max=config.wait_seconds_max,
         )
-        self.gate = Gate(requests_max=config.requests_max, bytes_max=config.bodies_bytes_max)
+        most, bytes_max = config.requests_max, config.bodies_bytes_max
+        self.gate = Gate(requests_max=most, bytes_max=bytes_max)
+        self.outer_gate = Gate(requests_max=max(1, most // SHARE), bytes_max=bytes_max // SHARE)
+        self.streams = Streams()
         self.acceptance = Acceptance(db, self.directory, self._till)
         self.uses = Uses(db)
         self.searches = asyncio.Semaphore(SEARCHES_AT_ONCE_MAX)

@@ -42,11 +42,13 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who came with a session: the user whose panel is shown, the operator, or both."""
+    """Somebody who came with a session: the user whose panel is shown, the operator, or both; and the user's own rate,
+    where they have one."""
 
     session: Session
     user: User | None
     operator: Operator | None
+    user_rate: int | None
 
 
 _NAMES: Final = (
@@ -85,6 +87,7 @@ async def end_crowd(tx: Tx, owner_id: UUID, awaits_code: bool, sessions_max: int
 VISITOR: Final = f"""
 SELECT {", ".join(f"s.{name}" for name in _NAMES)},
        u.username AS u_username, u.email AS u_email, u.state AS u_state, u.created_at AS u_created_at,
+       u.rate_per_second AS u_rate,
        o.username AS o_username, o.role AS o_role, o.state AS o_state, o.created_at AS o_created_at
   FROM sessions s LEFT JOIN users u ON u.id = s.user_id LEFT JOIN operators o ON o.id = s.operator_id
  WHERE s.token_hash = $1"""
@@ -103,7 +106,7 @@ async def visitor(tx: Tx, token_hash: bytes) -> Visitor | None:
         operator = Operator(
             session.operator_id, row["o_username"], row["o_role"], row["o_state"], row["o_created_at"]
         )
-    return Visitor(session, user, operator)
+    return Visitor(session, user, operator, row["u_rate"])
 
 
 SEEN: Final = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at <= $3"

@@ -21,8 +21,8 @@ from ulak.base import logs, metrics
 from ulak.base.db import UNREACHABLE
 from ulak.edge import problem
 from ulak.edge.auth import UNUSABLE, Caller, caller_of, context_of
-from ulak.edge.gate import Gate
-from ulak.edge.limits import Allowance
+from ulak.edge.gate import Body, Gate
+from ulak.edge.limits import Allowance, too_often
 from ulak.edge.rooms import Rooms
 from ulak.flow import pulse
 from ulak.flow.pulse import What
@@ -46,7 +46,7 @@ class Call:
     caller: Caller
     who: Context
     gate: Gate
-    held_bytes: int = 0
+    held: Body | None = None
 
     async def body(self, bytes_max: int) -> bytes:
         """The JSON body, unread; refused when it is none or too long."""
@@ -55,23 +55,8 @@ class Call:
             raise Refused(
                 Code.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON: Content-Type: application/json."
             )
-        declared = self.request.headers.get("content-length", "0")
-        if declared.isascii() and declared.isdigit() and int(declared) > bytes_max:
-            raise _too_large(bytes_max)
-        room = int(declared) if declared.isascii() and declared.isdigit() and int(declared) else bytes_max
-        self.gate.hold(room)
-        self.held_bytes += room
-        chunks, size = [], 0
-        async for chunk in self.request.stream():
-            size += len(chunk)
-            if size > bytes_max:
-                raise _too_large(bytes_max)
-            chunks.append(chunk)
-        return b"".join(chunks)
-
-
-def _too_large(bytes_max: int) -> Refused:
-    return Refused(Code.PAYLOAD_TOO_LARGE, f"The body is above the limit of {bytes_max:,} bytes.")
+        self.held = self.gate.body(self.request, bytes_max, self.caller.user.id.int)
+        return await self.held.read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +145,8 @@ class Resource:
         try:
             response = await action.handler(call)
         finally:
-            self._gate.release(call.held_bytes)
+            if call.held:
+                call.held.release()
         response.headers.update(headers)
         return response
 
@@ -192,12 +178,7 @@ class Resource:
         allowance = self._rooms.limiter.ask(rates, time.monotonic())
         headers |= _limit_headers(allowance)
         if not allowance.allowed:
-            whose = "This key" if allowance.limit != rate else "You"
-            raise Refused(
-                Code.RATE_LIMITED,
-                f"{whose} may ask {allowance.limit} times a second.",
-                retry_after=allowance.reset_seconds,
-            )
+            raise too_often(allowance, of_key=allowance.limit != rate)
 
 
 def request_id_of(request: Request) -> str:

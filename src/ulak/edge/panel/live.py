@@ -2,7 +2,8 @@
 
 A page that moves names an address; what comes from there is one JSON object for each change: an element's id and its
 new inside, made by the same template as the page itself. A stream ends by itself after some minutes, when the process
-stops, and when its session does; the browser then asks again.
+stops, and when its session does; the browser then asks again. Above what `gate.Streams` allows there is none: 503, the
+page stands as it was made, and moves again when it is reloaded.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from typing import Final, TypeVar
 
 import msgspec
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from ulak.admin import entrance
 from ulak.base.db import UNREACHABLE
@@ -24,10 +26,9 @@ STREAM_SECONDS_MAX: Final = 300.0
 LOOK_SECONDS: Final = 5.0
 """How often it is looked at whether the reader is still let in."""
 BEAT_SECONDS: Final = 15.0
-STREAMS_MAX: Final = 500
 RETRY_MS: Final = 2000
-
-_open = 0
+RETRY_SECONDS: Final = 30
+"""When there were too many streams."""
 
 Pieces = Callable[[], Awaitable[Mapping[str, str]]]
 Seen = TypeVar("Seen")
@@ -35,20 +36,35 @@ Seen = TypeVar("Seen")
 
 async def stream(visit: Visit, pieces: Pieces, *, every: float = EVERY_SECONDS) -> Response:
     """A stream of what `pieces` renders, by element id; only what changed is sent. What they refuse is refused."""
-    if _open >= STREAMS_MAX:  # the page stands without it
-        return Response(status_code=503, headers={"retry-after": "30"})
-    await pieces()  # before the answer has begun, while it can still be a refusal
-    return StreamingResponse(
-        _events(visit, pieces, every),
-        media_type="text/event-stream",
-        headers={"x-accel-buffering": "no"},
-    )
+    its = visit.visitor.session
+    if not visit.rooms.streams.begin(its.id, its.owner_id):
+        return Response(status_code=503, headers={"retry-after": str(RETRY_SECONDS)})
+    try:
+        await pieces()  # before the answer has begun, while it can still be a refusal
+    except BaseException:
+        visit.rooms.streams.end(its.id, its.owner_id)
+        raise
+    return _Stream(visit, _events(visit, pieces, every))
+
+
+class _Stream(StreamingResponse):
+    """A stream that has begun, and ends however it does."""
+
+    def __init__(self, visit: Visit, events: AsyncIterator[bytes]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+        self._visit = visit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        its = self._visit.visitor.session
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._visit.rooms.streams.end(its.id, its.owner_id)
 
 
 async def _events(visit: Visit, pieces: Pieces, every: float) -> AsyncIterator[bytes]:
-    global _open
     stopping = visit.rooms.stopping
-    _open += 1
     try:
         yield f"retry: {RETRY_MS}\n\n".encode()
         shown: dict[str, str] = {}
@@ -73,8 +89,6 @@ async def _events(visit: Visit, pieces: Pieces, every: float) -> AsyncIterator[b
                 await asyncio.wait_for(stopping.wait(), every)
     except Refused:  # what it showed has gone meanwhile
         return
-    finally:
-        _open -= 1
 
 
 async def _whole(look: Awaitable[Seen]) -> Seen:

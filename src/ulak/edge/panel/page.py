@@ -1,7 +1,8 @@
 """A page of the panel and what it takes to see it: every request to the panel passes through here.
 
-Finds out who is visiting and in whose name, refuses what they may not do, reads a form only when it is one of ours,
-and turns refusals and outages into pages. Handlers only call rooms and render.
+Lets in as many at once as there is room for (`gate`), finds out who is visiting and in whose name, refuses what they
+may not do, and turns refusals and outages into pages. A form is read only when whoever sends it may, and as far as its
+headers say from one of our pages; what it holds counts only with its token. Handlers only call rooms and render.
 """
 
 import time
@@ -19,6 +20,7 @@ from ulak.admin import entrance
 from ulak.base import logs, metrics
 from ulak.base.db import UNREACHABLE
 from ulak.edge.api.resource import outage, request_id_of
+from ulak.edge.gate import Gate
 from ulak.edge.panel import forms, security
 from ulak.edge.panel.languages import CODES, N_
 from ulak.edge.panel.visit import (
@@ -40,7 +42,9 @@ from ulak.rules.tenancy import Context
 
 _log = structlog.get_logger(__name__)
 
-FORM_BYTES_MAX: Final = 8 * 1024 * 1024
+FORM_BYTES_MAX: Final = 64 * 1024
+STRANGERS_BYTES_MAX: Final = 16 * 1024
+"""Of a form that anybody may send."""
 SORRY: Final = "sorry.html"  # says why there is no page
 _YEAR_SECONDS: Final = 365 * 24 * 3600
 
@@ -54,7 +58,8 @@ class Page:
 
     `needs` is the permission that a member of an organization must have. A page that `computes` changes nothing,
     so that whoever may only look may use it. One that is `live` is asked for by an open page, whether anybody sits
-    before it or not, so it keeps no session from idling out. `bytes_max` bounds what is sent.
+    before it or not, so it keeps no session from idling out. `bytes_max` bounds what is sent: more than
+    `FORM_BYTES_MAX` only where a list or a file belongs; from anybody never more than `STRANGERS_BYTES_MAX`.
     """
 
     method: Literal["GET", "POST"]
@@ -84,7 +89,7 @@ class Place:
         reader = Reader(self._rooms, request, self._door, request_id_of(request))
         logs.REQUEST.set(reader.request_id)
         try:
-            response = await self._answer(reader)
+            response = await self._admitted(reader)
         except ClientDisconnect:
             return
         except Refused as refused:
@@ -105,22 +110,40 @@ class Place:
         _log.debug("answered", route=self._route, status=response.status_code, seconds=seconds)
         await response(scope, receive, send)
 
-    async def _answer(self, reader: Reader) -> Response:
-        request = reader.request
-        page = self._pages.get("GET" if request.method == "HEAD" else request.method)
+    async def _admitted(self, reader: Reader) -> Response:
+        """Answer within the gate; what is streamed afterwards is out of it."""
+        page = self._pages.get("GET" if reader.request.method == "HEAD" else reader.request.method)
         if page is None:
             raise Refused(Code.METHOD_NOT_ALLOWED, N_("This page cannot be asked that way."))
+        gate = self._rooms.outer_gate if page.who == "anybody" else self._rooms.gate
+        gate.enter()
+        try:
+            return await self._answer(reader, page, gate)
+        finally:
+            gate.leave()
+
+    async def _answer(self, reader: Reader, page: Page, gate: Gate) -> Response:
         if wish := _wish(reader):
             return wish
         visit = await self._visit(reader, page)
         if visit is None:
             return _to_the_door(reader)
-        if page.method == "POST":
-            visit.form = await forms.read(request, page.bytes_max)
-            security.check_form(request, visit.secret, visit.form[forms.TOKEN])
-            if isinstance(visit, Visit) and visit.read_only and not page.computes:
-                raise Refused(Code.NOT_ALLOWED, N_("You can look at everything here, and change nothing."))
-        return await page.handler(visit)
+        if page.method == "GET":
+            return await page.handler(visit)
+        security.check_sender(reader.request, visit.secret)
+        if isinstance(visit, Visit) and visit.read_only and not page.computes:
+            raise Refused(Code.NOT_ALLOWED, N_("You can look at everything here, and change nothing."))
+        most = STRANGERS_BYTES_MAX if page.who == "anybody" else page.bytes_max
+        body = gate.body(reader.request, most, visit.whose)
+        try:
+            visit.form = await forms.read(reader.request, body, most)
+            try:
+                security.check_token(visit.secret, visit.form[forms.TOKEN])
+                return await page.handler(visit)
+            finally:
+                await visit.form.close()
+        finally:
+            body.release()
 
     async def _visit(self, reader: Reader, page: Page) -> Reader | None:
         """Whoever is visiting, as this page wants to know them; None when they have to sign in first."""

@@ -51,18 +51,30 @@ def form_token(secret: str) -> str:
     return base64.urlsafe_b64encode(digest).decode()
 
 
-def check_form(request: Request, secret: str | None, token: str) -> None:
-    """Refuse a form that does not come from one of our pages."""
+def check_sender(request: Request, secret: str | None) -> None:
+    """Refuse a form of which the headers alone say that it does not come from one of our pages; nothing of it was read
+    yet."""
     site = request.headers.get("sec-fetch-site", "same-origin")
     origin = request.headers.get("origin")
-    foreign = site not in ("same-origin", "none") or (origin is not None and not _ours(request, origin))
-    if foreign or not secret or not hmac.compare_digest(form_token(secret).encode(), token.encode()):
-        raise Refused(
-            Code.NOT_ALLOWED,
-            N_(
-                "This form has expired, or did not come from this site. Go back, reload the page and try again."
-            ),
-        )
+    if (
+        not secret
+        or site not in ("same-origin", "none")
+        or (origin is not None and not _ours(request, origin))
+    ):
+        raise _not_ours()
+
+
+def check_token(secret: str | None, token: str) -> None:
+    """Refuse a form that lacks what only one of our pages could put into it."""
+    if not secret or not hmac.compare_digest(form_token(secret).encode(), token.encode()):
+        raise _not_ours()
+
+
+def _not_ours() -> Refused:
+    return Refused(
+        Code.NOT_ALLOWED,
+        N_("This form has expired, or did not come from this site. Go back, reload the page and try again."),
+    )
 
 
 def _ours(request: Request, origin: str) -> bool:

@@ -7,6 +7,7 @@ no rule.
 
 import base64
 import json
+import time
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from ulak.edge.limits import too_often
 from ulak.edge.panel import security
 from ulak.edge.panel.forms import Form, Values
 from ulak.edge.panel.languages import N_, Language, chosen, language
@@ -28,6 +30,7 @@ from ulak.rules import money
 from ulak.rules.actor import Actor
 from ulak.rules.permission import Permission
 from ulak.rules.refusal import Code, Refused
+from ulak.rules.stranger import place
 from ulak.rules.tenancy import Context
 from ulak.store.operators import Operator as Account
 from ulak.store.organizations import Member, Organization
@@ -84,6 +87,11 @@ class Reader:
     def agent(self) -> str:
         """The browser, as it calls itself."""
         return self.request.headers.get("user-agent", "")[:300]
+
+    @property
+    def whose(self) -> int | str:
+        """Whom what they send counts for in the gate: where nobody is known yet, the place they come from."""
+        return place(self.address) or "nowhere"
 
     @property
     def secret(self) -> str | None:
@@ -162,6 +170,11 @@ class Visit(Reader):
     visitor: Visitor
 
     @property
+    def whose(self) -> int | str:
+        """The user or operator: a user with a share of the gate for the panel and all their keys together."""
+        return self.visitor.session.owner_id.int
+
+    @property
     def secret(self) -> str | None:
         """The session's own."""
         return self.request.cookies.get(security.COOKIES[self.door][0])
@@ -204,6 +217,18 @@ class Customer(Visit):
         """Refuse what they may not do."""
         if not self.may(permission):
             raise denied()
+
+    def ask(self) -> None:
+        """Take what they do from their rate, which is one for the panel and all their keys together; refused above it.
+
+        An operator who looks takes nothing from whom they look at.
+        """
+        own = self.visitor.user_rate
+        rate = self.rooms.config.rate_per_second if own is None else own
+        if rate and not self.read_only:
+            allowance = self.rooms.limiter.ask([(self.user.id, rate)], time.monotonic())
+            if not allowance.allowed:
+                raise too_often(allowance)
 
     def to(self, path: str = "") -> str:
         """A page's path in the context of this visit."""

@@ -11,14 +11,25 @@ if (form) {
   let asking = null;
 
   const ask = async () => {
+    clearTimeout(timer);
     asking?.abort();
     asking = new AbortController();
     const data = new FormData(form);
     data.delete("file");
     try {
       const answer = await fetch(form.dataset.quote, { method: "POST", body: data, signal: asking.signal });
-      if (answer.redirected) location.reload();
-      else if (answer.ok) place.innerHTML = await answer.text();
+      if (answer.redirected) {
+        location.reload();
+        return;
+      }
+      const said = await answer.text();
+      if (answer.ok) place.innerHTML = said;
+      else {
+        const why = new DOMParser().parseFromString(said, "text/html").querySelector("[role=alert]");
+        if (why) place.replaceChildren(why);
+      }
+      const wait = Number(answer.headers.get("retry-after"));
+      if (wait) timer = setTimeout(ask, 1000 * wait);
     } catch (error) {
       if (error.name !== "AbortError") place.classList.add("stale");
     }

@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, Response
 
 from ulak.admin import drafts
 from ulak.admin.drafts import Draft
-from ulak.edge.panel.customer.look import accept, look_at, service_of, text_of, words
+from ulak.edge.panel.customer.look import Look, accept, look_at, service_of, text_of, words
 from ulak.edge.panel.forms import Form
 from ulak.edge.panel.languages import N_
 from ulak.edge.panel.page import Page
@@ -16,7 +16,7 @@ from ulak.edge.panel.visit import Customer, uuid_of
 from ulak.flow.offers import offers
 from ulak.rules import table
 from ulak.rules.permission import Permission
-from ulak.rules.refusal import Refused
+from ulak.rules.refusal import Code, Refused
 
 ROWS_SHOWN: Final = 5
 
@@ -43,13 +43,13 @@ async def draft_page(visit: Customer) -> Response:
     draft = await _draft(visit)
     if draft.sending_id:
         return visit.go(visit.to(f"/sendings/{draft.sending_id}"))
-    return visit.page(
-        "customer/draft.html", **await _draft_form(visit, draft), look=await look_at(visit, draft)
-    )
+    look = await _look_again(visit, draft)
+    return visit.page("customer/draft.html", **await _draft_form(visit, draft), look=look)
 
 
 async def draft_quote(visit: Customer) -> Response:
     """`POST /send/{id}/quote`."""
+    visit.ask()
     draft = _changed(await _draft(visit), visit.form)
     look = await look_at(visit, draft)
     return HTMLResponse(visit.render("customer/quote.html", look=look, draft=draft, **words()))
@@ -60,6 +60,7 @@ async def send_draft(visit: Customer) -> Response:
     draft = await _draft(visit)
     wish = _changed(draft, visit.form)
     try:
+        visit.ask()
         kept = await drafts.change(
             visit.rooms.db,
             draft,
@@ -70,8 +71,8 @@ async def send_draft(visit: Customer) -> Response:
         if visit.form["intent"] == "send":
             return await accept(visit, kept)
     except Refused as refused:
-        its = await _draft_form(visit, wish)
-        return visit.refused(refused, "customer/draft.html", **its, look=await look_at(visit, wish))
+        look = Look(why=refused) if refused.code is Code.RATE_LIMITED else await look_at(visit, wish)
+        return visit.refused(refused, "customer/draft.html", **await _draft_form(visit, wish), look=look)
     return visit.go(visit.to(f"/send/{draft.head.id}"))
 
 
@@ -79,6 +80,15 @@ async def discard_draft(visit: Customer) -> Response:
     """`POST /send/{id}/discard`."""
     await drafts.discard(visit.rooms.db, visit.who, uuid_of(visit.request.path_params["id"]))
     return visit.go(visit.to("/send"), visit.language.say(N_("The file is thrown away.")))
+
+
+async def _look_again(visit: Customer, draft: Draft) -> Look:
+    """What sending would come to, unless they have asked too often: the page stands without it."""
+    try:
+        visit.ask()
+    except Refused as refused:
+        return Look(why=refused)
+    return await look_at(visit, draft)
 
 
 async def _draft(visit: Customer) -> Draft:

@@ -24,6 +24,8 @@ from ulak.rules.refusal import Refused
 from ulak.store.drafts import Head
 
 FILE_BYTES_MAX: Final = table.RAW_BYTES_MAX + 2**20
+LIST_BYTES_MAX: Final = 8 * 2**20
+"""Of a form with a pasted list."""
 
 
 async def send_page(visit: Customer) -> Response:
@@ -35,6 +37,7 @@ async def send_page(visit: Customer) -> Response:
 async def quote(visit: Customer) -> Response:
     """`POST /send/quote`: what the form as it stands would come to, as a part of the page."""
     form = visit.form
+    visit.ask()
     look = await look_at(visit, _pasted(visit, form))
     return HTMLResponse(visit.render("customer/quote.html", look=look, draft=None, **words()))
 
@@ -43,6 +46,7 @@ async def send(visit: Customer) -> Response:
     """`POST /send`: a file becomes a draft; a list is sent, or only checked."""
     form = visit.form
     try:
+        visit.ask()
         if form.file("file"):
             return await keep_file(visit, form)
         draft = _pasted(visit, form)
@@ -98,5 +102,5 @@ _SEND: Final = Permission.SMS_SEND
 PAGES: Final = [
     Page("GET", "/send", send_page, "context", _SEND),
     Page("POST", "/send", send, "context", _SEND, bytes_max=FILE_BYTES_MAX),
-    Page("POST", "/send/quote", quote, "context", _SEND, computes=True),
+    Page("POST", "/send/quote", quote, "context", _SEND, computes=True, bytes_max=LIST_BYTES_MAX),
 ]

@@ -20,6 +20,9 @@ from ulak.rules.refusal import Code, Refused
 from ulak.store import senders
 from ulak.store.carriers import Carrier, Settings, State
 
+SETTINGS_BYTES_MAX: Final = 512 * 1024
+"""Of a form in which the certificates of authorities may stand."""
+
 #: What can be chosen, each with what it means.
 CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
     "bind": {
@@ -183,9 +186,9 @@ _PEM_LENGTH_MAX: Final = 256 * 1024
 
 PAGES: Final = [
     Page("GET", "/carriers/new", new_carrier, "operator"),
-    Page("POST", "/carriers/new", create_carrier, "operator"),
+    Page("POST", "/carriers/new", create_carrier, "operator", bytes_max=SETTINGS_BYTES_MAX),
     Page("GET", "/carriers/{id}/settings", settings_page, "operator"),
-    Page("POST", "/carriers/{id}/settings", set_carrier, "operator"),
+    Page("POST", "/carriers/{id}/settings", set_carrier, "operator", bytes_max=SETTINGS_BYTES_MAX),
     Page("POST", "/carriers/{id}/state", set_state, "operator"),
     Page("GET", "/carriers/{id}/headers", headers_page, "operator"),
     Page("POST", "/carriers/{id}/headers", approve, "operator"),
