@@ -12,7 +12,7 @@ from ulak.edge.gate import Gate, Streams
 from ulak.rules.refusal import Code, Refused
 
 
-async def test_while_the_oldest_waits_too_long_the_next_are_refused_at_once(world: World) -> None:
+async def test_what_waits_too_long_is_refused_and_so_is_what_comes_meanwhile(world: World) -> None:
     who, service = await world.customer(), await world.service()
     till = world.acceptance._till
     till._wait_seconds_max = 0.05
@@ -26,20 +26,78 @@ async def test_while_the_oldest_waits_too_long_the_next_are_refused_at_once(worl
             async with asyncio.timeout(0.1):
                 await world.send(who, service)
     assert (refused.value.code, refused.value.retry_after) == (Code.UNAVAILABLE, 1)
-    await asyncio.gather(first, waiting)
+    await first
+    with pytest.raises(Refused):  # its turn came too late
+        await waiting
     await world.send(who, service)
-    assert await world.count("sendings") == 3
+    assert await world.count("sendings") == 2
 
 
-def test_a_gate_counts_what_is_inside() -> None:
+@pytest.fixture
+def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long outside."""
+    monkeypatch.setattr("ulak.edge.gate.WAIT_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("briefly")
+async def test_a_gate_counts_what_is_inside() -> None:
     gate = Gate(requests_max=2, bytes_max=100)
-    gate.enter()
-    gate.enter()
-    with pytest.raises(Refused):
-        gate.enter()
+    await gate.enter()
+    await gate.enter()
+    with pytest.raises(Refused) as refused:
+        await gate.enter()
+    assert (refused.value.code, refused.value.retry_after) == (Code.UNAVAILABLE, 1)
     gate.leave()
-    gate.enter()
-    gate.hold(1000, 1)  # one always fits
+    await gate.enter()
+    gate.leave()
+    gate.leave()
+    assert gate.requests == 0
+
+
+async def test_who_finds_no_place_waits_for_one_in_the_order_of_coming() -> None:
+    gate = Gate(requests_max=1, bytes_max=100)
+    await gate.enter()
+    came: list[str] = []
+
+    async def visit(name: str) -> None:
+        await gate.enter()
+        came.append(name)
+
+    waiting = [asyncio.create_task(visit(name)) for name in ("first", "second")]
+    await asyncio.sleep(0)
+    assert came == []
+    with pytest.raises(Refused):  # two wait for one place, so nobody else does
+        async with asyncio.timeout(0.5):
+            await gate.enter()
+    gate.leave()
+    await waiting[0]
+    assert (came, gate.requests) == (["first"], 1)
+    gate.leave()
+    await waiting[1]
+    gate.leave()
+    assert gate.requests == 0
+
+
+@pytest.mark.usefixtures("briefly")
+async def test_whoever_goes_while_they_wait_takes_no_place_with_them() -> None:
+    gate = Gate(requests_max=1, bytes_max=100)
+    await gate.enter()
+    with pytest.raises(Refused):
+        await gate.enter()
+    gets_it = asyncio.create_task(gate.enter())
+    leaves = asyncio.create_task(gate.enter())
+    await asyncio.sleep(0)
+    leaves.cancel()
+    gate.leave()
+    gets_it.cancel()  # at the same moment
+    await asyncio.gather(leaves, gets_it, return_exceptions=True)
+    assert gate.requests == 0
+    await gate.enter()
+
+
+async def test_bodies_have_room_together_and_one_always_fits() -> None:
+    gate = Gate(requests_max=2, bytes_max=100)
+    gate.hold(1000, 1)
     with pytest.raises(Refused):
         gate.hold(1, 2)
     gate.arrived(1)

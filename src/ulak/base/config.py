@@ -35,11 +35,11 @@ class Config:
     forwarded_header        the header in which they write it: x-forwarded-for or forwarded; the other one is ignored
     rate_per_second         requests a second for each customer who has no rate of their own, 0: no limit
     body_bytes_max          of a request; advanced_body_bytes_max for `advanced`
-    requests_max            requests that a process answers at once; the next one gets a 503
+    requests_max            requests that a process answers at once; more wait a second for a place, or get a 503
     bodies_bytes_max        of the bodies of all of them together; one customer may have a quarter
     header_seconds_max      a connection whose next request has not said by then what it wants is ended
     body_seconds_max        likewise for the whole of a request, and for an answer of which nothing is read for so long
-    wait_seconds_max        once an order has waited for so long to be paid, the next ones get a 503
+    wait_seconds_max        an order that has waited for so long to be paid gets a 503, and so do those behind it
     batch_requests_max      requests accepted together in one transaction
     bulk_recipients_min     above this a sending gets a transaction of its own
     queue_run_max           messages in one queue row

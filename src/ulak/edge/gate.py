@@ -1,15 +1,18 @@
 """How much one process takes in at once: requests, and the bytes of their bodies.
 
 The API and the panel go through the same gate, each around what it does until it has an answer: a stream that is being
-sent stands in nobody's way. What is above a bound is refused at once, with a second to wait, before anything of it is
-read: under ten times the load that can be borne memory stays as it is, and whoever got in is answered as quickly as
-ever (docs/decisions/0021). One body always fits, however large the largest may be.
+sent stands in nobody's way. Who finds no place waits outside for a moment, in the order of coming. What finds none in
+that time, or comes when too many wait, is refused with a second to wait, before anything of it is read: under far more
+load than can be borne memory stays as it is, whoever got in is answered as quickly as ever, and refusing, which costs
+as much as taking in, does not become all there is to do (docs/decisions/0021). One body always fits, however large the
+largest may be.
 
 One customer has a share of the room for bodies, and of the bodies that are on their way, so that who sends slowly keeps
 nobody else out. Requests by themselves have no shares: where there is but one customer, everything is theirs.
 """
 
-from collections import Counter
+import asyncio
+from collections import Counter, deque
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +22,10 @@ from starlette.types import Message
 from ulak.rules.refusal import Code, Refused, said
 
 RETRY_SECONDS: Final = 1
+WAIT_SECONDS: Final = 1.0
+"""Who has no place waits outside for at most so long."""
+WAITING: Final = 2
+"""For each place inside there are so many outside."""
 SHARE: Final = 4
 """One customer may hold a quarter."""
 UNDECLARED_BYTES: Final = 64 * 1024
@@ -47,17 +54,45 @@ class Gate:
         self._share_bytes_max = bytes_max // SHARE
         self.requests = 0
         self.bytes = 0
+        self._outside: deque[asyncio.Future[bool]] = deque()
         self._shares: dict[int | str, _Share] = {}
 
-    def enter(self) -> None:
-        """Begin a request; refused when there are too many."""
-        if self.requests >= self._requests_max:
+    async def enter(self) -> None:
+        """Begin a request; refused when there is no place, and none comes in a moment."""
+        if self.requests < self._requests_max:
+            self.requests += 1
+        elif len(self._outside) >= self._requests_max * WAITING or not await self._turn():
             raise full()
-        self.requests += 1
 
     def leave(self) -> None:
-        """End a request that has entered."""
+        """End a request that has entered: its place is the next one's."""
+        while self._outside:
+            turn = self._outside.popleft()
+            if not turn.done():
+                turn.set_result(True)
+                return
         self.requests -= 1
+
+    async def _turn(self) -> bool:
+        """Wait outside; whether there was a place in time."""
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[bool] = loop.create_future()
+        self._outside.append(turn)
+        timer = loop.call_later(WAIT_SECONDS, self._give_up, turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled() and turn.result():  # the place had been given already
+                self.leave()
+            raise
+        finally:
+            timer.cancel()
+
+    def _give_up(self, turn: "asyncio.Future[bool]") -> None:
+        if not turn.done():
+            turn.set_result(False)
+        while self._outside and self._outside[0].done():  # who came first gives up first
+            self._outside.popleft()
 
     def body(self, request: Request, bytes_max: int, whose: int | str) -> "Body":
         """Room for the body of a request; refused when it says that it is too long, or when others have the room."""

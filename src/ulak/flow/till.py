@@ -4,8 +4,9 @@ While one transaction is in flight the next orders gather, and then go together:
 commit instead of a commit, and an idle till answers at once because nothing waits for a timer. A big order does not
 wait for others, nor they for it.
 
-What comes while the oldest one has waited for too long is refused at once: a queue that grows helps nobody, and whoever
-comes back in a second finds it shorter.
+What comes while the oldest one has waited for too long is refused at once, and so is what has waited for too long when
+its turn comes: a queue that grows helps nobody, and whoever comes back in a second finds it shorter. So an order is
+answered within that time and a transaction, whatever the database does.
 """
 
 import asyncio
@@ -61,7 +62,7 @@ class Till:
         if self._payment.is_big(order):
             return await self._pay_big(order)
         at = time.monotonic()
-        if self._waiting and at - self._waiting[0][2] > self._wait_seconds_max:
+        if self._waiting and self._is_late(self._waiting[0], at):
             raise unavailable()
         answer: asyncio.Future[idempotency.Claim | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((order, answer, at))
@@ -91,22 +92,25 @@ class Till:
                     if group:
                         await self._pay_together(group)
         finally:
-            for _, answer, _ in self._waiting:
-                if not answer.done():
-                    answer.set_exception(unavailable())
+            for entry in self._waiting:
+                _set(entry, unavailable())
 
     async def _pay_together(self, group: list["Waiting"]) -> None:
         decisions = await self._decide_or_say_why([order for order, _, _ in group])
-        for (_, answer, _), decision in zip(group, decisions, strict=True):
-            if not answer.done():
-                _set(answer, decision)
+        for entry, decision in zip(group, decisions, strict=True):
+            _set(entry, decision)
 
     def _next_group(self) -> list["Waiting"]:
-        """The next orders to go together; of two with the same name only the first, the other waits its turn."""
+        """The next orders to go together; of two with the same name only the first, the other waits its turn. Those
+        that have waited for too long are refused."""
         group: list[Waiting] = []
         left: list[Waiting] = []
         names: set[idempotency.Name] = set()
+        now = time.monotonic()
         for entry in self._waiting:
+            if self._is_late(entry, now):
+                _set(entry, unavailable())
+                continue
             claim = entry[0].claim
             if len(group) >= self._orders_max or (claim and claim.name in names):
                 left.append(entry)
@@ -118,6 +122,9 @@ class Till:
         if not left:
             self._arrived.clear()
         return group
+
+    def _is_late(self, entry: Waiting, now: float) -> bool:
+        return now - entry[2] > self._wait_seconds_max
 
     async def _decide_or_say_why(self, orders: list[Order], tries_left: int = TRIES_MAX) -> list[Decision]:
         """Decide orders together; where that fails, in halves, so that a bad one takes nobody with it."""
@@ -147,7 +154,10 @@ def _answer(decision: Decision) -> idempotency.Claim | None:
     return decision if isinstance(decision, idempotency.Claim) else None
 
 
-def _set(answer: "asyncio.Future[idempotency.Claim | None]", decision: Decision) -> None:
+def _set(entry: Waiting, decision: Decision) -> None:
+    _, answer, _ = entry
+    if answer.done():  # nobody waits for it any more
+        return
     if isinstance(decision, Refused):
         answer.set_exception(decision)
     else:

@@ -123,7 +123,7 @@ class Resource:
         counter.inc()
 
     async def _admitted(self, request: Request, headers: dict[str, str]) -> Response:
-        self._gate.enter()
+        await self._gate.enter()
         try:
             return await self._answer(request, headers)
         finally:

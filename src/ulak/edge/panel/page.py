@@ -116,7 +116,7 @@ class Place:
         if page is None:
             raise Refused(Code.METHOD_NOT_ALLOWED, N_("This page cannot be asked that way."))
         gate = self._rooms.outer_gate if page.who == "anybody" else self._rooms.gate
-        gate.enter()
+        await gate.enter()
         try:
             return await self._answer(reader, page, gate)
         finally:
