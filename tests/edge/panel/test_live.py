@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 from ulak.base.db import Database
+from ulak.edge.gate import Streams
 from ulak.edge.panel import live
 
 
@@ -31,7 +33,9 @@ async def test_who_leaves_in_the_middle_of_a_look_leaves_no_error_behind(db: Dat
     async def send(message: dict[str, Any]) -> None:
         return None
 
-    visit: Any = SimpleNamespace(rooms=SimpleNamespace(stopping=asyncio.Event()))
+    session = SimpleNamespace(id=uuid4(), owner_id=uuid4())
+    rooms = SimpleNamespace(stopping=asyncio.Event(), streams=Streams())
+    visit: Any = SimpleNamespace(rooms=rooms, visitor=SimpleNamespace(session=session))
     response = await live.stream(visit, pieces, every=0.001)
     await response({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
 
