@@ -74,17 +74,27 @@ USABLE: Final[dict[str, frozenset[Scope]]] = {
 }
 CALLERS: Final = (*UNUSABLE, *USABLE)
 
+#: What a member may do in organizations of their own, and in which words these go by: no permission does for another.
+EVERYTHING: Final = "an organization where they may do everything"
+GRANTED: Final[dict[str, frozenset[Permission]]] = {
+    EVERYTHING: frozenset(Permission),
+    "an organization where they may do nothing": frozenset(),
+    **{f"an organization where they may do {one} alone": frozenset([one]) for one in Permission},
+    **{
+        f"an organization where they may do all but {one}": frozenset(Permission) - {one}
+        for one in Permission
+    },
+}
+
 #: In whose name: what x-org-id is there for whoever asks, and what the contract says to it.
 CONTEXTS: Final[dict[str, Verdict | None]] = {
     "their own": None,
-    "an organization where they may do everything": None,
-    "an organization where they may do nothing": None,
+    **dict.fromkeys(GRANTED),
     "somebody else's organization": (403, "organization_forbidden"),
     "a closed organization": (403, "organization_forbidden"),
     "an organization that is not there": (403, "organization_forbidden"),
     "no UUID": (400, "validation_failed"),
 }
-WITHOUT_PERMISSION: Final = "an organization where they may do nothing"
 
 #: Whose sending is asked for: one of this context, or another's in every way there is.
 SENDINGS: Final = (
@@ -108,7 +118,7 @@ def verdict(caller: str, context: str, operation: Operation, sending: str, conte
     if operation.in_context:
         if foreign := CONTEXTS[context]:
             return foreign
-        if operation.needs and context == WITHOUT_PERMISSION:
+        if operation.needs and operation.needs not in GRANTED.get(context, frozenset(Permission)):
             return 403, "permission_denied"
     if operation.scope not in USABLE[caller]:
         return 403, "permission_denied"
@@ -130,17 +140,12 @@ class People:
         town = self.town
         self.mark, self.lale = await town.tenant("mark", "Mavi7QX"), await town.tenant("lale", "Turuncu4ZK")
         disabled = await town.user("gone")
-        empty, closed = (
-            await groups.create(town.db, TEST, "Empty"),
-            await groups.create(town.db, TEST, "Closed"),
-        )
+        closed = await groups.create(town.db, TEST, "Closed")
         for user in (self.mark.user, disabled):
-            await town.member(empty, user, frozenset())
             await town.member(closed, user, frozenset(Permission))
         await groups.set_state(town.db, TEST, "Closed", "inactive")
         self.orgs = {
-            "an organization where they may do everything": str(self.mark.org.id),
-            WITHOUT_PERMISSION: str(empty.id),
+            **dict.fromkeys(GRANTED, str(self.mark.org.id)),
             "somebody else's organization": str(self.lale.org.id),
             "a closed organization": str(closed.id),
             "an organization that is not there": NOBODY,
@@ -170,6 +175,11 @@ class People:
         await accounts.set_user_state(db, TEST, disabled.username, "disabled")
         async with db.transaction() as tx:
             await tx.execute("UPDATE api_keys SET expires_at = now() WHERE id = $1", expired.key.id)
+
+    async def may(self, context: str) -> None:
+        """Give Mark, in his organization, what this context says."""
+        if context in GRANTED:
+            await self.town.member(self.mark.org, self.mark.user, GRANTED[context])
 
     def headers(self, caller: str, context: str) -> dict[str, str]:
         """What somebody shows."""
@@ -311,6 +321,7 @@ async def test_everybody_gets_what_the_table_says_and_leaves_no_trace_where_it_s
     foreign = people.lale.marks + (people.mark.marks if caller in UNUSABLE else [])
     async with client(town) as program:
         for context in CONTEXTS:
+            await people.may(context)
             before = await written(town)
             # what is refused first: afterwards everything must be as it was
             for its in sorted(requests(people, caller, context), key=lambda one: not one.is_refused):
@@ -352,7 +363,7 @@ async def test_another_tenants_idempotency_key_is_nobodys_here(town: Town, peopl
         {"x-api-key": lales},
         {"x-api-key": lales, "x-org-id": str(people.lale.org.id)},
         people.headers("a good key", "their own"),
-        people.headers("a good key", "an organization where they may do everything"),
+        people.headers("a good key", EVERYTHING),
     ]
     body = body_of("/sms-sendings", people.mark.ids["service"])
 
@@ -371,7 +382,7 @@ async def test_what_one_name_sent_is_not_counted_in_another(town: Town, people: 
     async with client(town) as program:
         for context, its in (
             ("their own", people.mark.ids),
-            ("an organization where they may do everything", people.mark.org_ids),
+            (EVERYTHING, people.mark.org_ids),
         ):
             answer = await program.get("/sms-sendings", headers=people.headers("a good key", context))
             data = answer.json()["data"]

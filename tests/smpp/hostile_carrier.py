@@ -28,7 +28,7 @@ class HostileCarrier:
         self.polite = False
         self.binds = self.submits = self.streams = 0
         self._streams = Streams(seed)
-        self._connections: set[asyncio.StreamWriter] = set()
+        self.connections: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> int:
         """Listen."""
@@ -39,36 +39,37 @@ class HostileCarrier:
     async def stop(self) -> None:
         """End every connection, and listen no more."""
         self._server.close()
-        for writer in list(self._connections):
+        for writer in list(self.connections):
             writer.transport.abort()
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
+        self.connections.add(writer)
         with suppress(OSError, asyncio.IncompleteReadError):
             while not reader.at_eof():
                 length, command, _, sequence = HEADER.unpack(await reader.readexactly(HEADER.size))
-                await reader.readexactly(length - HEADER.size)
-                writer.write(self._answer(command, sequence))
+                body = await reader.readexactly(length - HEADER.size)
+                writer.write(self.answer(command, sequence, body))
                 await writer.drain()
-        self._connections.discard(writer)
+        self.connections.discard(writer)
         writer.close()
 
-    def _answer(self, command: int, sequence: int) -> bytes:
+    def answer(self, command: int, sequence: int, body: bytes) -> bytes:
+        """What goes back for a request."""
         match command:
             case Command.BIND_TRANSCEIVER | Command.BIND_TRANSMITTER | Command.BIND_RECEIVER:
                 self.binds += 1
                 return HEADER.pack(HEADER.size + 1, command | RESPONSE, 0, sequence) + b"\0"
             case Command.SUBMIT_SM:
                 self.submits += 1
-                return self._taken(sequence, str(self.submits)) if self.polite else self._judged(sequence)
+                return self.taken(sequence, str(self.submits)) if self.polite else self._judged(sequence)
             case Command.ENQUIRE_LINK:
                 return encode(EnquireLinkResp(), sequence)
             case Command.UNBIND:
                 return HEADER.pack(HEADER.size, command | RESPONSE, 0, sequence)
         return b""
 
-    def _taken(self, sequence: int, message_id: str) -> bytes:
+    def taken(self, sequence: int, message_id: str) -> bytes:
         """An answer, and the receipt right behind it."""
         told = DeliverSm(esm_class=receipt.ESM_RECEIPT, tlvs=receipt.tlvs(message_id, State.DELIVRD))
         return (
@@ -87,7 +88,7 @@ class HostileCarrier:
             return self._streams.carrier().octets
         match self.submits % STREAM_EVERY:
             case 1:
-                return self._taken(sequence, self._id(LONG))
+                return self.taken(sequence, self._id(LONG))
             case 2:
                 status = self.chance.choice([0xFFFFFFFF, 0x80000000, self.chance.getrandbits(32)])
                 return encode(SubmitSmResp(), sequence, status)
@@ -98,8 +99,8 @@ class HostileCarrier:
                     sequence
                 )
             case 5:
-                return self._taken(sequence, self._id(300)) + self._strange_receipt(sequence)
-        return self._taken(sequence, "")
+                return self.taken(sequence, self._id(300)) + self._strange_receipt(sequence)
+        return self.taken(sequence, "")
 
     def _id(self, length: int) -> str:
         return self.chance.randbytes(length).replace(b"\0", b"x").decode("latin-1")

@@ -17,15 +17,25 @@ STREAMS = 40
 GROWTH_MAX = 64 << 20
 
 
-class HostileThread:
-    """A hostile carrier on a loop of its own."""
+class CarrierThread:
+    """A carrier on a loop of its own."""
 
-    def __init__(self, seed: int) -> None:
-        self.carrier = HostileCarrier(seed)
+    def __init__(self, carrier: HostileCarrier) -> None:
+        self.carrier = carrier
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         self.port = asyncio.run_coroutine_threadsafe(self.carrier.start(), self._loop).result(10)
+
+    def say(self, octets: bytes) -> None:
+        """Send this to everybody who is bound."""
+        for writer in self.carrier.connections:
+            self._loop.call_soon_threadsafe(writer.write, octets)
+
+    def drop(self) -> None:
+        """Drop every connection, as a broken network would."""
+        for writer in self.carrier.connections:
+            self._loop.call_soon_threadsafe(writer.transport.abort)
 
     def close(self) -> None:
         """End it; nothing of it is left."""
@@ -41,13 +51,13 @@ class HostileThread:
 
 
 @pytest.fixture
-def hostile() -> Iterator[HostileThread]:
-    thread = HostileThread(7)
+def hostile() -> Iterator[CarrierThread]:
+    thread = CarrierThread(HostileCarrier(7))
     yield thread
     thread.close()
 
 
-def test_a_carrier_that_sends_anything_costs_nobody_else_anything(hostile: HostileThread) -> None:
+def test_a_carrier_that_sends_anything_costs_nobody_else_anything(hostile: CarrierThread) -> None:
     settings = {"reconnect_seconds_max": 0.2, "attempts_max": 3, "rate_per_second": 1000}
     with CarrierProcess(delay_ms=10) as polite, Installation(**settings) as ulak:
         ulak.start("--only=api,courier")

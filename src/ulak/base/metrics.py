@@ -31,7 +31,12 @@ SUBMIT_SECONDS: Final = Histogram(
     "ulak_submit_seconds", "Time a carrier took to answer a submit_sm", ["carrier"], buckets=_SECONDS
 )
 UNSURE: Final = Counter("ulak_unsure_total", "Submits that never got their answer", ["carrier"])
-RECEIPTS: Final = Counter("ulak_receipts_total", "Receipts by what they did", ["carrier", "result"])
+RECEIPTS: Final = Counter(
+    "ulak_receipts_total", "Receipts, each once, by what they did when they came", ["carrier", "result"]
+)
+RECEIPTS_EARLY: Final = Counter(
+    "ulak_receipts_early_total", "Unmatched receipts whose message became known after all", ["carrier"]
+)
 ENDED: Final = Counter("ulak_messages_ended_total", "Messages ended", ["status"])
 REFUNDED: Final = Counter("ulak_messages_refunded_total", "Messages refunded")
 GIVEN_BACK: Final = Counter("ulak_refunded_total", "What messages were refunded, in the currency's units")

@@ -55,7 +55,8 @@ async def match(
     chosen = await _newest_open(tx, parts, at)
     ends, repeated = _ends((receipt, chosen[receipt.ref]) for receipt in known if receipt.ref in chosen)
     matched = [(receipt, _key(chosen[receipt.ref])) for receipt in incoming if receipt.ref in chosen]
-    _count(carrier_id, len(matched) + len(parked), len(unmatched), len(parked))
+    _count(carrier_id, "unmatched", len(unmatched))
+    metrics.RECEIPTS_EARLY.labels(str(carrier_id)).inc(len(parked))
     for receipt in incoming:
         pulse.count(What.RECEIPTS, carrier_id=carrier_id, label=receipt.status or PROGRESS)
     pulse.count(What.UNMATCHED, len(unmatched), carrier_id=carrier_id)
@@ -75,7 +76,8 @@ async def keep(tx: Tx, carrier_id: int, matches: Matches, ended_before: set[Key]
         await receipts.add(tx, carrier_id, timely, "matched", at)
     if late:
         await receipts.add(tx, carrier_id, late, "late", at)
-        metrics.RECEIPTS.labels(str(carrier_id), "late").inc(len(late))
+    _count(carrier_id, "matched", len(timely))
+    _count(carrier_id, "late", len(late))
 
 
 async def _newest_open(
@@ -116,6 +118,6 @@ def _key(part: submits.Submit) -> Key:
     return Key(part.tenant_id, part.sending_id, part.position)
 
 
-def _count(carrier_id: int, matched: int, unmatched: int, early: int) -> None:
-    for result, n in (("matched", matched), ("unmatched", unmatched), ("early", early)):
-        metrics.RECEIPTS.labels(str(carrier_id), result).inc(n)
+def _count(carrier_id: int, result: receipts.Result, n: int) -> None:
+    """Count receipts that just came, each once: what becomes of an unmatched one later is counted by itself."""
+    metrics.RECEIPTS.labels(str(carrier_id), result).inc(n)

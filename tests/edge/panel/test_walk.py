@@ -6,9 +6,11 @@
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from itertools import product
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote, urlencode
+from uuid import UUID
 
 import httpx
 import pytest
@@ -17,8 +19,11 @@ from tests.edge.panel.conftest import HOST, ORIGIN, TEST, Browser, Tenant, Town
 from tests.edge.panel.reading import Read
 from tests.pace import few_fast
 from ulak.admin import accounts, groups, operators
+from ulak.admin.entrance import CUSTOMER_IDLE, OPERATOR_IDLE
+from ulak.edge import site
 from ulak.edge.panel.app import PAGES, paths
 from ulak.edge.panel.security import HEADERS, Door, form_token, new_secret
+from ulak.flow.accept import now
 from ulak.rules.permission import Permission
 from ulak.store.organizations import Organization
 
@@ -144,6 +149,9 @@ CONSOLE: Final[dict[str, bool]] = {
     "GET /audit": False,
 }
 
+#: What pages are made of: nobody's.
+ASSETS: Final = ("icons.svg", "live.js", "panel.css", "send.js", "ulak.svg")
+
 ENTRY: Final = ("GET /sign-in", "POST /sign-in", "GET /sign-in/code", "POST /sign-in/code")
 
 
@@ -256,6 +264,26 @@ def test_every_page_stands_in_the_table_and_nothing_else_does() -> None:
     assert {route.name for route in ROUTES} == set(TABLE)
 
 
+async def test_nothing_is_answered_under_the_doors_but_pages_of_the_table_and_files(town: Town) -> None:
+    """Asked of the routers themselves, so that a way in beside the pages has to be written down here as well."""
+    pages = {name.partition(" ")[2] for name in TABLE}
+    files = {f"/panel/assets/{name}" for name in ASSETS}
+    elsewhere = {"/panel{rest:path}", "/operator{rest:path}"}
+    panel = town.site._the_panel()  # type: ignore[attr-defined]
+
+    assert {route.path for route in panel._router.routes} == pages | files | elsewhere
+    assert site.PANEL == ("/panel", "/operator"), "what the site hands to the panel"
+    assert not [route for route in town.site._router.routes if route.path.startswith(site.PANEL)]  # type: ignore[attr-defined]
+    anybody = Browser(town.site)
+    for path in sorted(files):
+        for answer in (await anybody.get(path), await anybody.post(path)):
+            assert (answer.status_code, "set-cookie" in answer.headers) == (200, False), path
+    for root in site.PANEL:
+        for path in (f"{root}/nothing", f"{root}nothing", f"{root}/assets/nothing"):
+            for answer in (await anybody.get(path), await anybody.post(path)):
+                assert verdict(answer) in ("nowhere", "door", "refused"), path
+
+
 @pytest.fixture
 async def mark(town: Town) -> Tenant:
     return await town.tenant("mark", "Mavi7QX")
@@ -288,6 +316,13 @@ def theirs(its: dict[str, str]) -> dict[str, str]:
     return dict.fromkeys(("sendings", "messages", "keys", "sessions", "send", "username"), nobody) | its
 
 
+async def age(town: Town, session: UUID, **times: datetime) -> None:
+    """Make a session older than it is."""
+    async with town.db.transaction() as tx:
+        for column, at in times.items():
+            await tx.execute(f"UPDATE sessions SET {column} = $2 WHERE id = $1", session, at)
+
+
 async def test_whoever_is_not_signed_in_gets_no_further_than_the_doors(town: Town, mark: Tenant) -> None:
     disabled = await town.user("gone")
     held = await town.session(disabled)
@@ -295,6 +330,11 @@ async def test_whoever_is_not_signed_in_gets_no_further_than_the_doors(town: Tow
     ended = await town.session(mark.user)
     operator = await town.session(await town.operator("ayse"))
     customer = await town.session(mark.user)
+    expired, idle = await town.session(mark.user), await town.session(mark.user)
+    operators_idle = await town.session(await town.operator("zehra"))
+    await age(town, expired[1].id, expires_at=now())
+    await age(town, idle[1].id, seen_at=now() - CUSTOMER_IDLE)
+    await age(town, operators_idle[1].id, seen_at=now() - OPERATOR_IDLE)
     await accounts.set_user_state(town.db, TEST, "gone", "disabled")
     await Browser(town.site, {"customer": ended[0]}).post("/panel/sign-out")
     strangers = {
@@ -303,6 +343,9 @@ async def test_whoever_is_not_signed_in_gets_no_further_than_the_doors(town: Tow
         "disabled": Browser(town.site, {"customer": held[0]}),
         "without their code": Browser(town.site, {"customer": half[0]}),
         "signed out": Browser(town.site, {"customer": ended[0]}),
+        "with a session that expired": Browser(town.site, {"customer": expired[0]}),
+        "with a session that nobody used": Browser(town.site, {"customer": idle[0]}),
+        "an operator who went for lunch": Browser(town.site, {"operator": operators_idle[0]}),
         "by the other door": Browser(town.site, {"customer": operator[0], "operator": customer[0]}),
     }
 
