@@ -99,7 +99,7 @@ async def test_rotating_seals_anew_and_says_what_still_waits(
     await carrier(db, "main", password="hunter2")
     mark = await accounts.create_user(db, BY, "mark", "mark@example.com")
     used, unused = [(await accounts.create_key(db, BY, "mark")).secret for _ in range(2)]
-    totp = pyotp.TOTP((await second_factor.begin(db, mark.id, "mark")).secret_base32)
+    totp = pyotp.TOTP((await second_factor.begin(db, BY, mark.id, "mark")).secret_base32)
 
     await vault.unlock(db, config(NEW, OLD))
     done = await vault.rotate(db, BY)
