@@ -30,8 +30,9 @@ async def assert_clean(db: Database) -> None:
 
 
 async def alter(db: Database, *statements: str) -> None:
-    """What nobody should ever do."""
+    """What nobody should ever do, and the database lets only its owner do, in so many words."""
     async with db.transaction() as tx:
+        await tx.execute("ALTER TABLE transfers DISABLE TRIGGER transfers_stay")
         for statement in statements:
             await tx.execute(statement)
 

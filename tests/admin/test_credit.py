@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.admin import BY, ORG, USD, actions, found, held, rows, value
@@ -274,3 +275,52 @@ async def test_all_of_it_taken_back_while_the_member_leaves(house: Database) -> 
     assert not [one for one in results if isinstance(one, BaseException) and not isinstance(one, Refused)]
     assert await credit.show(house, *POOL) == 10
     await assert_clean(house)
+
+
+# --- what the database itself refuses, whoever asks
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        "tenant_id = owner_id AND tenant_id IN (SELECT id FROM users)",
+        "tenant_id = owner_id AND tenant_id IN (SELECT id FROM organizations)",
+        "tenant_id <> owner_id",
+    ],
+    ids=["a user's own", "an organization's pool", "a member's share"],
+)
+async def test_no_balance_goes_below_zero(house: Database, which: str) -> None:
+    await credit.add(house, BY, 5, "mark", None)
+    await credit.add(house, BY, 5, None, ORG)
+    await credit.transfer(house, BY, 2, ORG, "mark")
+    held = f"SELECT balance FROM credits WHERE balance > 0 AND {which}"
+    before = await rows(house, held)
+    assert len(before) == 1
+
+    with pytest.raises(asyncpg.CheckViolationError):
+        async with house.transaction() as tx:
+            await tx.execute(f"UPDATE credits SET balance = -1 WHERE balance > 0 AND {which}")
+
+    assert await rows(house, held) == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE transfers SET amount = amount + 1",
+        "UPDATE transfers SET note = 'another'",
+        "DELETE FROM transfers",
+        "DELETE FROM transfers WHERE false",
+        "TRUNCATE transfers",
+    ],
+)
+async def test_the_ledgers_past_does_not_change(house: Database, statement: str) -> None:
+    await credit.add(house, BY, 5, "mark", None)
+    before = await rows(house, "SELECT * FROM transfers")
+    assert len(before) == 1
+
+    with pytest.raises(asyncpg.RestrictViolationError, match="only ever added to"):
+        async with house.transaction() as tx:
+            await tx.execute(statement)
+
+    assert await rows(house, "SELECT * FROM transfers") == before

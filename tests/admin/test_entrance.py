@@ -50,7 +50,7 @@ async def refused(work: Any) -> Refused:
 
 async def with_factor(db: Database, owner_id: UUID, clock: Clock) -> pyotp.TOTP:
     """A second factor that is on, a minute ago."""
-    begun = await second_factor.begin(db, owner_id, "mark")
+    begun = await second_factor.begin(db, BY, owner_id, "mark")
     totp = pyotp.TOTP(begun.secret_base32)
     await second_factor.confirm(db, BY, owner_id, clock.code(totp))
     clock.turn(minutes=1)

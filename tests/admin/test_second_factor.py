@@ -26,7 +26,7 @@ async def mark(db: Database) -> UUID:
 
 
 async def switched_on(db: Database, owner_id: UUID, clock: Clock) -> pyotp.TOTP:
-    totp = pyotp.TOTP((await second_factor.begin(db, owner_id, "mark")).secret_base32)
+    totp = pyotp.TOTP((await second_factor.begin(db, BY, owner_id, "mark")).secret_base32)
     await second_factor.confirm(db, BY, owner_id, clock.code(totp))
     return totp
 
@@ -38,7 +38,7 @@ async def code_of(work: object) -> Code:
 
 
 async def test_what_an_app_is_told(db: Database, clock: Clock) -> None:
-    begun = await second_factor.begin(db, await mark(db), "mark@example.com", "Ulak: İstanbul")
+    begun = await second_factor.begin(db, BY, await mark(db), "mark@example.com", "Ulak: İstanbul")
 
     assert len(b32decode(begun.secret_base32)) == 20
     uri = urlsplit(begun.uri)
@@ -49,7 +49,7 @@ async def test_what_an_app_is_told(db: Database, clock: Clock) -> None:
 
 @pytest.mark.parametrize("label", ["", "a\0b", "\udcff", "x" * 10_000, "a:b?c=d&e/f#g", "çiğdem"])
 async def test_any_label_makes_a_uri(db: Database, clock: Clock, label: str) -> None:
-    begun = await second_factor.begin(db, await mark(db), label, label)
+    begun = await second_factor.begin(db, BY, await mark(db), label, label)
 
     assert begun.uri.isascii()
     assert len(begun.uri) < 6000
@@ -57,8 +57,8 @@ async def test_any_label_makes_a_uri(db: Database, clock: Clock, label: str) -> 
 
 async def test_it_counts_once_it_was_confirmed(db: Database, clock: Clock) -> None:
     id_ = await mark(db)
-    first = pyotp.TOTP((await second_factor.begin(db, id_, "mark")).secret_base32)
-    second = pyotp.TOTP((await second_factor.begin(db, id_, "mark")).secret_base32)
+    first = pyotp.TOTP((await second_factor.begin(db, BY, id_, "mark")).secret_base32)
+    second = pyotp.TOTP((await second_factor.begin(db, BY, id_, "mark")).secret_base32)
 
     assert not await second_factor.is_on(db, id_)
     wrong = second_factor.confirm(db, BY, id_, clock.code(first))
@@ -67,10 +67,10 @@ async def test_it_counts_once_it_was_confirmed(db: Database, clock: Clock) -> No
     await second_factor.confirm(db, BY, id_, f" {clock.code(second)[:3]} {clock.code(second)[3:]} ")
 
     assert await second_factor.is_on(db, id_)
-    assert await code_of(second_factor.begin(db, id_, "mark")) == Code.ALREADY_EXISTS
+    assert await code_of(second_factor.begin(db, BY, id_, "mark")) == Code.ALREADY_EXISTS
     again = second_factor.confirm(db, BY, id_, clock.code(second, 1))
     assert await code_of(again) == Code.ALREADY_EXISTS
-    assert await actions(db) == ["user.create", "second-factor.confirm"]
+    assert await actions(db) == ["user.create", *["second-factor.begin"] * 2, "second-factor.confirm"]
 
 
 async def test_what_was_not_begun_cannot_be_confirmed(db: Database, clock: Clock) -> None:

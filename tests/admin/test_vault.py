@@ -1,5 +1,6 @@
 """The secret and the database: who is let in, what is sealed, and another key in the place of the first."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pyotp
@@ -13,6 +14,7 @@ from ulak.base.config import Config, ConfigError
 from ulak.base.db import Database
 from ulak.base.secrets import Secrets, SecretsError, generated, parsed
 from ulak.flow import recognise
+from ulak.flow.accept import now
 from ulak.flow.uses import Uses
 from ulak.store import carriers as written
 from ulak.store.carriers import Carrier
@@ -99,7 +101,7 @@ async def test_rotating_seals_anew_and_says_what_still_waits(
     await carrier(db, "main", password="hunter2")
     mark = await accounts.create_user(db, BY, "mark", "mark@example.com")
     used, unused = [(await accounts.create_key(db, BY, "mark")).secret for _ in range(2)]
-    totp = pyotp.TOTP((await second_factor.begin(db, mark.id, "mark")).secret_base32)
+    totp = pyotp.TOTP((await second_factor.begin(db, BY, mark.id, "mark")).secret_base32)
 
     await vault.unlock(db, config(NEW, OLD))
     done = await vault.rotate(db, BY)
@@ -155,6 +157,20 @@ async def test_keys_are_known_by_their_first_characters_and_their_hash(db: Datab
         assert recognise.owner_of(secret, await recognise.candidates(tx, secret), SECRETS)
         for other in (alike, secret[:-1], secret + "x", "", "ulak_"):
             assert recognise.owner_of(other, await recognise.candidates(tx, other), SECRETS) is None
+
+
+async def test_a_key_says_when_it_was_last_used(db: Database) -> None:
+    await accounts.create_user(db, BY, "mark", "mark@example.com")
+    used, other = [(await accounts.create_key(db, BY, "mark")).secret for _ in range(2)]
+    before = now()
+
+    await use(db, used)
+
+    [first, second] = await accounts.list_keys(db, "mark")
+    assert (first.prefix, second.prefix) == (used[:11], other[:11])
+    assert first.last_used_at is not None
+    assert before - timedelta(milliseconds=1) <= first.last_used_at <= now()
+    assert second.last_used_at is None
 
 
 async def test_a_key_from_before_works_and_is_hashed_with_the_secret_when_it_is_used(db: Database) -> None:

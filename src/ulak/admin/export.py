@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from ulak.admin import lookup
@@ -48,6 +48,18 @@ class Wanted:
     source: str | None = None
     text: str = ""
 
+    def told(self) -> dict[str, Any]:
+        """What was asked for, as the audit log says it: that there was a text to look for, never which."""
+        its = {
+            "sending": self.sending,
+            "starts": self.starts and self.starts.isoformat(),
+            "ends": self.ends and self.ends.isoformat(),
+            "status": self.status and self.status.value,
+            "source": self.source,
+            "by_text": bool(self.text) or None,
+        }
+        return {name: value for name, value in its.items() if value is not None}
+
 
 class Piece(NamedTuple):
     """The next messages, with the stretches of sendings they are from (`Row.number` counts them from 1).
@@ -66,6 +78,7 @@ class Export:
 
     db: Database
     which: Which
+    whose: str
 
     async def count(self) -> int:
         """What `looked_at` will be at the end."""
@@ -139,7 +152,7 @@ async def open_(db: Database, username: str | None, org: str | None, wanted: Wan
         ):
             raise _no_sending(str(customer), wanted.sending)
         # what is accepted from now on is not in it, whatever the clocks of the machines that accept
-        return Export(db, replace(which, last=await exports.last(tx, which) or which.after))
+        return Export(db, replace(which, last=await exports.last(tx, which) or which.after), str(customer))
 
 
 def _can_be_looked_for(text: str) -> bool:

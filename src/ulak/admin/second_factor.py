@@ -39,7 +39,7 @@ class Begun(NamedTuple):
     uri: str
 
 
-async def begin(db: Database, owner_id: UUID, label: str, issuer: str = "Ulak") -> Begun:
+async def begin(db: Database, actor: Actor, owner_id: UUID, label: str, issuer: str = "Ulak") -> Begun:
     """A new secret for somebody, which counts once `confirm` has seen a code of it."""
     import pyotp
 
@@ -48,6 +48,7 @@ async def begin(db: Database, owner_id: UUID, label: str, issuer: str = "Ulak") 
         sealed = await vault.seal(tx, db.secrets, secret, second_factors.place_of(owner_id))
         if not await second_factors.begin(tx, owner_id, sealed, now()):
             raise Refused(Code.ALREADY_EXISTS, "A second factor is on already; remove it first.")
+        await _note(tx, actor, "second-factor.begin", owner_id)
     text = b32encode(secret).decode()
     name = printable(label, LABEL_LENGTH_MAX)
     uri = pyotp.TOTP(text).provisioning_uri(name=name, issuer_name=printable(issuer, LABEL_LENGTH_MAX))

@@ -33,11 +33,12 @@ def live(dsn: str) -> None:
 
 
 def alter(dsn: str, statement: str) -> None:
-    """What nobody should ever do."""
+    """What nobody should ever do, and the database lets only its owner do, in so many words."""
 
     async def work() -> None:
         connection = await asyncpg.connect(dsn)
         try:
+            await connection.execute("ALTER TABLE IF EXISTS transfers DISABLE TRIGGER transfers_stay")
             await connection.execute(statement)
         finally:
             await connection.close()

@@ -154,7 +154,13 @@ def test_restored_with_go_on_the_carriers_are_as_they_were(
     done = shop("restore", kept, "--into", elsewhere[0], "--go-on")
 
     assert done["paused"] == []
-    assert rows(elsewhere[1], "carriers audit_log") == rows(dsn, "carriers audit_log")
+    assert rows(elsewhere[1], "carriers") == rows(dsn, "carriers")
+    written = rows(dsn, "audit_log")
+    assert "backup" in written[-1]
+    assert str(kept) in written[-1]
+    [*before, last] = rows(elsewhere[1], "audit_log")
+    assert before == written[:-1]
+    assert f"restore,{kept}" in last
 
 
 def test_nothing_is_overwritten(shop: CommandLine, kept: Path, dsn: str, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ One use of each command stands here, in an order in which all of them work; a co
 import asyncio
 import json
 import shlex
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -13,13 +14,18 @@ import pytest
 from tests.conftest import SECRETS
 from tests.edge.cli.conftest import CommandLine
 from tests.edge.cli.test_tree import COMMANDS
+from tests.flow.conftest import USD, inhabited
+from ulak.base.db import Database
+from ulak.rules import ids
+from ulak.rules.status import Status
+from ulak.rules.tenancy import Context
 
 pytestmark = pytest.mark.slow
 
-#: commands that run until they are stopped, make the schema, need no database, need a message that was sent, or whose
-#: answer is a file
+#: commands that run until they are stopped, make the schema, need no database, or whose answer
+#: is a file
 APART = {
-    *("serve", "demo", "simulate-carrier", "migrate", "text", "message show", "message export"),
+    *("serve", "demo", "simulate-carrier", "migrate", "text"),
     "secrets generate",
     *("backup", "restore"),
 }
@@ -40,7 +46,13 @@ READING = [
     "audit",
     "status",
     "audit-log --limit 5",
-    "message find 05550000000",
+]
+
+#: (a command that reads what customers sent, what the audit log calls it, about whom or what); MESSAGE is an id
+LOOKING = [
+    ("message find 05550000000", "message.find", "05550000000"),
+    ("message show MESSAGE", "message.show", "MESSAGE"),
+    ("message export --user mark --text secret --status sent --out OUT", "message.export", "mark"),
 ]
 
 #: (a command, what the audit log calls it, about whom or what); KEY and RULE are ids from the answers before
@@ -92,6 +104,7 @@ CHANGING = [
 ]
 
 EVERY = [*READING, *(words for words, _, _ in CHANGING)]
+LOOKED_AT = [words for words, _, _ in LOOKING]
 NOBODY = "00000000-0000-4000-8000-000000000000"
 PASSWORD = "correct horse battery\n"
 
@@ -131,8 +144,28 @@ def lines(dsn: str) -> list[asyncpg.Record]:
     return query(dsn, "SELECT actor, action, subject, detail::text AS detail FROM audit_log ORDER BY id")
 
 
+def sell(dsn: str) -> str:
+    """mark sends; some is delivered, some fails and is refunded. Returns the id of the first message."""
+    [mark] = query(dsn, "SELECT id FROM users WHERE username = 'mark'")
+
+    async def work() -> str:
+        db = await Database.open(dsn)
+        db.secrets = SECRETS
+        async with inhabited(db) as world:
+            who = Context(mark["id"])
+            await world.fund(who, 100 * USD)
+            sending = await world.send(who, await world.service(), to=3)
+            refs = await world.take(*await world.lease())
+            await world.receive(refs[:1])
+            await world.receive(refs[1:2], Status.NOT_SENT)
+        await db.close()
+        return str(ids.message_id(sending, 0))
+
+    return asyncio.run(work())
+
+
 def test_no_command_is_forgotten_here() -> None:
-    assert {name_of(words) for words in EVERY} == set(COMMANDS) - APART
+    assert {name_of(words) for words in EVERY + LOOKED_AT} == set(COMMANDS) - APART
 
 
 def test_what_changes_something_leaves_one_line_in_the_audit_log(shop: CommandLine, dsn: str) -> None:
@@ -166,6 +199,28 @@ def test_no_secret_is_in_the_audit_log_or_an_answer(shop: CommandLine, dsn: str)
     for secret in (key, "hunter", "horse"):
         assert all(secret not in answer for answer in answers)
         assert all(secret not in line["detail"] + line["subject"] for line in lines(dsn))
+
+
+def test_what_reads_what_customers_sent_leaves_one_line_without_a_text(
+    shop: CommandLine, dsn: str, tmp_path: Path
+) -> None:
+    message = sell(dsn)
+    before = len(lines(dsn))
+
+    for words, action, subject in LOOKING:
+        its = words.replace("OUT", str(tmp_path / "out.csv")).replace("MESSAGE", message)
+        for more in ((), ("--json",)):
+            shop.text(*shlex.split(its), *more)
+
+            [written] = lines(dsn)[before:]
+            assert (written["action"], written["subject"]) == (action, subject.replace("MESSAGE", message))
+            assert written["actor"].startswith("cli:")
+            assert "secret" not in written["detail"]
+            before += 1
+    assert json.loads(written["detail"]) == {"status": "sent", "by_text": True}
+    for words in ("message find nobody", f"message show {NOBODY}", "message export --user nobody"):
+        shop.fails(*words.split())
+    assert len(lines(dsn)) == before, "who gets nothing leaves no line"
 
 
 def test_what_reads_leaves_no_line(shop: CommandLine, dsn: str) -> None:

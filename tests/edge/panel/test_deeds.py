@@ -4,16 +4,16 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from ulak import admin
+import ulak
 from ulak.edge.panel.operator import deeds
 from ulak.store import carriers, services
 
 
 def written() -> Iterator[ast.Call]:
     """The calls that add a line to the audit log."""
-    for path in Path(admin.__file__).parent.glob("*.py"):
+    for path in Path(ulak.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "audit_log.add":
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"audit_log.add", "trail.note"}:
                 yield node
 
 

@@ -884,6 +884,33 @@ async def test_every_change_that_there_is_is_tried_here(db: Database) -> None:
     assert tried == len([page for page in PAGES if page.method == "POST"])
 
 
+async def test_every_change_leaves_exactly_one_line(db: Database, ayse: Browser) -> None:
+    changes = await every_change(db)
+    put_back = {"state": {"state": "active"}}
+
+    for path, form in changes:
+        before = await lines(db)
+        answer = await ayse.post(path, **form)
+        assert answer.status_code < 400, (path, text_of(answer))
+        assert await lines(db) == before + 1, path
+        await last_line(db)
+        if back := put_back.get(path.rpartition("/")[2]):
+            await ayse.post(path, **back)
+
+
+async def test_who_looks_for_messages_of_customers_leaves_a_line(db: Database, viewer: Browser) -> None:
+    nothing = "00000000-0000-4000-8000-000000000000"
+    before = await lines(db)
+    for path in ("/search", "/search?q=", "/customers", f"/search/messages/{nothing}"):
+        await viewer.get(f"/operator{path}")
+    assert await lines(db) == before
+
+    await viewer.get("/operator/search?q=0555+000+00+07")
+
+    assert await last_line(db) == ("message.find", "0555 000 00 07", {"found": 0})
+    assert await lines(db) == before + 1
+
+
 async def test_a_viewer_sees_everything_and_changes_nothing(db: Database, viewer: Browser) -> None:
     changes = await every_change(db)
     before = await lines(db)
@@ -899,10 +926,12 @@ async def test_a_viewer_sees_everything_and_changes_nothing(db: Database, viewer
                 action for action, inside in buttons if "<button" in inside and "sign-out" not in action
             ]
             assert pressed == [], path
+    searched = len(await rows(db, "SELECT FROM audit_log WHERE action = 'message.find'"))
+    assert await lines(db) == before + searched
     for path, form in changes:
         page = await viewer.post(path, **form)
         assert page.status_code == 403, path
-    assert await lines(db) == before
+    assert await lines(db) == before + searched
 
 
 async def test_a_form_of_somebody_else_changes_nothing(db: Database, ayse: Browser) -> None:

@@ -18,13 +18,14 @@ from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
-from ulak.admin import audit, carriers, vault
+from ulak.admin import audit, carriers, trail, vault
 from ulak.base import archive
 from ulak.base.archive import ArchiveError, Tell
 from ulak.base.config import Config
+from ulak.base.db import Database
 from ulak.base.embedded import Embedded
 from ulak.base.harmless import on_a_line
-from ulak.base.migrate import migrate
+from ulak.base.migrate import migrate, pending
 from ulak.edge.cli.session import STOPPED, Json, actor, answer, attempt, config, connected
 from ulak.edge.database import database_server
 from ulak.rules.refusal import Code, Refused
@@ -65,7 +66,7 @@ def backup(
 
 async def _back_up(settings: Config, path: Path, *, watched: bool) -> dict[str, Any]:
     started = time.monotonic()
-    async with database_server(settings) as dsn, connected(dsn):
+    async with database_server(settings) as dsn, connected(dsn) as db:
         if await archive.is_empty(dsn):
             raise Refused(Code.NOT_ALLOWED, "There is nothing to back up: the database has no tables.")
         with archive.beside(path) as part:
@@ -76,8 +77,17 @@ async def _back_up(settings: Config, path: Path, *, watched: bool) -> dict[str, 
             if "schema_migrations" not in tables:
                 raise ArchiveError("What was written is not whole. Look at the disk, and try again.")
             n_bytes = part.stat().st_size
+        await _noted(db, path, n_bytes)
     seconds = round(time.monotonic() - started, 1)
     return {"file": str(path), "bytes": n_bytes, "tables": len(tables), "seconds": seconds}
+
+
+async def _noted(db: Database, path: Path, n_bytes: int) -> None:
+    """In the audit log, unless migrations are missing: then it may not be as we know it, and is only copied."""
+    async with db.reading() as tx:
+        behind = await pending(tx)
+    if not behind:
+        await trail.note(db, actor(), "backup", str(path), bytes=n_bytes)
 
 
 def restore(
@@ -126,15 +136,16 @@ async def _restore(
             await archive.load(dsn, file, tell)
         applied = await migrate(dsn)
         with _telling("Proving its books", watched):
-            found = await _finished(dsn, pausing=pausing)
+            found = await _finished(dsn, file, pausing=pausing)
     seconds = round(time.monotonic() - started, 1)
     return {"file": str(file), "restoredTo": where, "applied": applied, **found, "seconds": seconds}
 
 
-async def _finished(dsn: str, *, pausing: bool) -> dict[str, Any]:
+async def _finished(dsn: str, file: Path, *, pausing: bool) -> dict[str, Any]:
     """Pause the carriers, if they are to be, and look at everything that is written down twice."""
     paused: list[str] = []
     async with connected(dsn) as db:
+        await trail.note(db, actor(), "restore", str(file))
         if pausing:
             active = [its.carrier.name for its in await carriers.listed(db) if its.carrier.state == "active"]
             for name in active:

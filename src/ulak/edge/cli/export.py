@@ -11,11 +11,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from ulak.admin import export as exporting
+from ulak.admin import trail
 from ulak.admin.export import Export, Wanted
 from ulak.base.db import COLLISION, UNREACHABLE, Database
 from ulak.edge.cli.files import Bom, ReaderGone, Semicolons, written
 from ulak.edge.cli.people import UserOption
-from ulak.edge.cli.session import Json, answer, with_database
+from ulak.edge.cli.session import Json, actor, answer, with_database
 from ulak.edge.cli.times import instant, last_instant
 from ulak.edge.export import Chunk, chunks
 from ulak.edge.xlsx import chunks as in_a_book
@@ -101,6 +102,7 @@ def export_messages(
             text=text,
         )
         export = await exporting.open_(db, user, org, wanted)
+        await trail.note(db, actor(), "message.export", export.whose, **wanted.told())
         with _progress(await _total(export, out, json_)) as tell:
             return await _write(in_a_book(export) if as_book else chunks(export, dialect), out, tell)
 

@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from smpp.pdu import words
-from ulak.admin import find, history
+from ulak.admin import find, history, trail
+from ulak.base.db import Database
 from ulak.base.harmless import on_a_line
 from ulak.edge.cli import export, shown
-from ulak.edge.cli.session import Json, answer, with_database
+from ulak.edge.cli.session import Json, actor, answer, with_database
 from ulak.rules import phone
 
 message_app = typer.Typer(no_args_is_help=True, help="Messages: what became of one, or of all of them.")
@@ -24,7 +25,13 @@ def show_message(
 
     Example: ulak message show 01912c5e-0b1c-7c3a-8d4e-5f6a7b8c9d0e
     """
-    found = with_database(lambda db: history.of_message(db, message_id))
+
+    async def work(db: Database) -> history.History:
+        found = await history.of_message(db, message_id)
+        await trail.note(db, actor(), "message.show", str(found.id), user=found.username)
+        return found
+
+    found = with_database(work)
     answer(shown.history(found), json_, None if json_ else _told(found))
 
 
@@ -40,7 +47,13 @@ def find_messages(
 
     Example: ulak message find 0555 000 00 00
     """
-    found = with_database(lambda db: find.messages_to(db, number, limit=limit))
+
+    async def work(db: Database) -> list[find.Message]:
+        found = await find.messages_to(db, number, limit=limit)
+        await trail.note(db, actor(), "message.find", number, found=len(found))
+        return found
+
+    found = with_database(work)
     answer([shown.found(one) if json_ else shown.found_line(one) for one in found], json_)
 
 

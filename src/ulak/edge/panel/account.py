@@ -42,7 +42,7 @@ async def change_password(visit: Owner) -> Response:
 
 async def begin_second_factor(visit: Owner) -> Response:
     """`POST /account/second-factor`: a secret to be confirmed."""
-    begun = await second_factor.begin(visit.rooms.db, _id(visit), _name(visit))
+    begun = await second_factor.begin(visit.rooms.db, visit.actor, _id(visit), _name(visit))
     return visit.page("second-factor.html", begun=begun, qr=_drawn(begun.uri))
 
 

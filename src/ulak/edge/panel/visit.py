@@ -200,6 +200,12 @@ class Customer(Visit):
         return Actor(f"user:{self.user.username}", self.address)
 
     @property
+    def looks(self) -> Actor | None:
+        """The operator who looks at this customer's panel, where it is not the customer."""
+        its = self.visitor.operator
+        return Actor(f"operator:{its.username}", self.address) if its else None
+
+    @property
     def organization(self) -> Organization | None:
         """For which they act."""
         return self.member.organization if self.member else None

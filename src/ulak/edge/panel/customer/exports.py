@@ -7,6 +7,7 @@ from typing import Final
 from starlette.responses import Response, StreamingResponse
 
 from ulak.admin import export as exporting
+from ulak.admin import trail
 from ulak.admin.export import Export, Wanted
 from ulak.edge import export, xlsx
 from ulak.edge.panel.customer.sendings import instants
@@ -55,6 +56,8 @@ async def _answer(visit: Customer, wanted: Wanted, name: str) -> Response:
     opened = await exporting.open_(
         visit.rooms.db, None if organization else visit.user.username, organization, wanted
     )
+    if visit.looks:
+        await trail.note(visit.rooms.db, visit.looks, "message.export", opened.whose, **wanted.told())
     headers = {"content-disposition": f'attachment; filename="{name}.{form}"'}
     return StreamingResponse(_bytes(visit, opened, form), media_type=TYPES[form], headers=headers)
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from ulak.admin import find, history
+from ulak.admin import find, history, trail
 from ulak.admin.find import Identified
 from ulak.edge.panel.languages import N_
 from ulak.edge.panel.operator.typed import asked, span
@@ -36,6 +36,8 @@ async def search_page(visit: Operator) -> Response:
     """`GET /search`."""
     its = asked(visit, "q")
     found = await find.anything(visit.rooms.db, its["q"])
+    if its["q"]:
+        await trail.note(visit.rooms.db, visit.actor, "message.find", its["q"], found=len(found.messages))
     return visit.page("operator/search.html", asked=its, found=found)
 
 
@@ -43,13 +45,16 @@ async def message_page(visit: Operator) -> Response:
     """`GET /search/messages/{id}`: everything that happened to a message."""
     its = await _identified(visit, "message")
     found = await history.of_message(visit.rooms.db, str(its.id))
+    await trail.note(visit.rooms.db, visit.actor, "message.show", str(its.id), user=its.username)
     return visit.page("operator/message.html", its=its, found=found, events=EVENTS)
 
 
 async def sending_page(visit: Operator) -> Response:
     """`GET /search/sendings/{id}`: a sending and its messages."""
     its = await _identified(visit, "sending")
-    return visit.page("operator/sending.html", its=its, **await _messages(visit, its))
+    messages = await _messages(visit, its)
+    await trail.note(visit.rooms.db, visit.actor, "sending.show", str(its.id), user=its.username)
+    return visit.page("operator/sending.html", its=its, **messages)
 
 
 async def _identified(visit: Operator, kind: str) -> Identified:
