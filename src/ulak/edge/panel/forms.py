@@ -2,7 +2,7 @@
 
 import asyncio
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
@@ -15,6 +15,7 @@ from ulak.rules.refusal import Code, Refused
 FIELDS_MAX: Final = 200
 ENCODED: Final = "application/x-www-form-urlencoded"
 THREAD_BYTES_MIN: Final = 64 * 1024
+STEP_BYTES: Final = 64 * 1024
 TOKEN: Final = "csrf"  # noqa: S105 - the name of a field
 
 
@@ -89,5 +90,19 @@ async def _decoded(raw: bytes) -> FormData:
 
 
 def _fields(raw: bytes) -> FormData:
-    found = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=FIELDS_MAX)
-    return FormData([(name, value) for name, value in found])
+    if raw.count(b"&") >= FIELDS_MAX:
+        raise ValueError("too many fields")
+    pairs = [pair.partition(b"=") for pair in raw.replace(b"+", b" ").split(b"&") if pair]
+    return FormData([(_unquoted(name), _unquoted(value)) for name, _, value in pairs])
+
+
+def _unquoted(value: bytes) -> str:
+    """What was written with %XX, in steps that are short each, however long it is."""
+    pieces, at = [], 0
+    while at < len(value):
+        end = at + STEP_BYTES
+        cut = value.rfind(b"%", end - 2, end) if end < len(value) else -1
+        end = end if cut < 0 else cut
+        pieces.append(unquote_to_bytes(value[at:end]))
+        at = end
+    return b"".join(pieces).decode("utf-8", "replace")
