@@ -1,6 +1,7 @@
 """Forms: what a browser sent, within its bounds, as text and files."""
 
 import asyncio
+import re
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -10,12 +11,13 @@ from starlette.requests import Request
 
 from ulak.edge.gate import Body
 from ulak.edge.panel.languages import N_
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 
 FIELDS_MAX: Final = 200
 ENCODED: Final = "application/x-www-form-urlencoded"
 THREAD_BYTES_MIN: Final = 64 * 1024
 STEP_BYTES: Final = 64 * 1024
+_WHOLE: Final = re.compile(r"[0-9]{1,15}")
 TOKEN: Final = "csrf"  # noqa: S105 - the name of a field
 
 
@@ -66,6 +68,18 @@ class Form:
             for name, value in self._data.items()
             if isinstance(value, str) and name != TOKEN and "password" not in name
         )
+
+
+def whole(form: Form, name: str, label: str) -> int:
+    """A whole number that is not negative."""
+    if not _WHOLE.fullmatch(form[name]):
+        raise Refused(Code.INVALID_VALUE, said("{field}: write a whole number, like 60.", field=said(label)))
+    return int(form[name])
+
+
+def whole_or_none(form: Form, name: str, label: str) -> int | None:
+    """The same where nothing may be filled in."""
+    return whole(form, name, label) if form[name] else None
 
 
 async def read(request: Request, body: Body, bytes_max: int) -> Form:
