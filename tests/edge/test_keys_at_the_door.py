@@ -12,10 +12,12 @@ import httpx
 import pytest
 
 from tests.admin import BY, found
+from tests.edge.clock import Clock
 from tests.edge.panel.conftest import Straight
 from ulak.admin import accounts
 from ulak.base.config import Config
 from ulak.base.db import Database, Tx
+from ulak.edge.limits import Limiter
 from ulak.edge.rooms import Rooms
 from ulak.edge.site import Site
 from ulak.edge.strangers import FAILED_MAX
@@ -40,9 +42,12 @@ OPERATIONS = {
 
 
 @asynccontextmanager
-async def door(db: Database, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def door(
+    db: Database, limiter: Limiter | None = None, **settings: Any
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client before a site with these settings; it comes from 192.0.2.1."""
     rooms = Rooms(Config(**settings), db)
+    rooms.limiter = limiter or rooms.limiter
     async with rooms.running():
         base = "https://api.test/v1"
         async with httpx.AsyncClient(transport=Straight(Site(rooms)), base_url=base) as client:
@@ -187,6 +192,30 @@ async def test_a_customer_and_a_key_have_rates_and_the_answers_tell_the_smaller(
         assert (its.status_code, its.headers["ratelimit-limit"]) == (200, "20")
         many = [(await client.get("/users/me", headers=other)).status_code for _ in range(60)]
         assert 15 < many.count(200) < 60
+
+
+@pytest.mark.parametrize("rate", [1, 4, 1_000_000])
+async def test_the_answers_tell_in_whole_seconds_when_there_are_more(db: Database, rate: int) -> None:
+    await found(db)
+    headers, clock = await key(db), Clock()
+
+    async with door(db, clock, rate_per_second=rate) as client:
+        for n in range(1, min(rate, 4) + 1):
+            answer = await client.get("/users/me", headers=headers)
+            assert (answer.status_code, answer.headers["ratelimit-remaining"]) == (200, str(rate - n))
+            until_full = n / rate
+            assert until_full <= int(answer.headers["ratelimit-reset"]) < until_full + 1
+        if rate == 1_000_000:
+            return
+        for later in (0.0, 0.9 / rate):
+            clock.at = 100.0 + later
+            refused = await client.get("/users/me", headers=headers)
+            assert (refused.status_code, refused.headers["ratelimit-remaining"]) == (429, "0")
+            until_one = 1 / rate - later
+            assert until_one <= int(refused.headers["ratelimit-reset"]) < until_one + 1
+            assert refused.headers["retry-after"] == refused.headers["ratelimit-reset"]
+        clock.at = 100.0 + int(refused.headers["ratelimit-reset"])
+        assert (await client.get("/users/me", headers=headers)).status_code == 200
 
 
 async def test_no_limit_says_nothing_of_one(db: Database) -> None:

@@ -88,3 +88,19 @@ async def test_a_file_fills_a_text_for_each_row_and_finishes_live(
     assert await visit.page.evaluate("window.same"), "no page was loaded anew"
     await expect(visit.page.locator("#state .card").filter(has_text="refunded")).to_contain_text("0.10 USD")
     assert shop.ulak.balance(user=user) == "950.100000", "numbers ending in 0901 and 0902 were refunded"
+
+
+async def test_who_asks_too_often_is_told_and_priced_a_moment_later(visit: Visit, shop: Shop) -> None:
+    user = shop.customer()
+    shop.ulak.cli("user", "set-rate", user.username, "1")
+    await visit.sign_in(user.username, PASSWORD)
+    await visit.go("/panel/send")
+    await visit.fill(to="905551110001", text="Merhaba")
+    await expect(visit.page.locator("#cost")).to_have_text("0.05 USD")
+
+    await visit.fill(to="905551110001, 905551110002")
+    await expect(visit.page.locator("#quote")).to_contain_text("You may ask 1 times a second.")
+    await expect(visit.page.locator("#cost")).to_have_text("0.10 USD")
+    assert await visit.page.locator("#to").input_value() == "905551110001, 905551110002"
+    assert ["429 from" in trouble for trouble in visit.troubles] == [True]
+    visit.troubles.clear()

@@ -178,6 +178,10 @@ def test_pasted_lists(text: str, numbers: list[str]) -> None:
 def test_a_pasted_list_that_is_too_long() -> None:
     with pytest.raises(Refused, match="more than 100,000"):
         pasted("5551112233\n" * 100_001)
+    with pytest.raises(Refused):
+        pasted(",;" * (table.PASTED_BETWEEN_MAX // 2) + ",")
+    with pytest.raises(Refused):
+        pasted(" " * (table.PASTED_MAX + 1))
 
 
 @given(st.binary(max_size=400))

@@ -99,16 +99,18 @@ async def create_key(
     scopes: Collection[str] = EVERY,
     expires_at: datetime | None = None,
     rate_per_second: int | None = None,
+    rate_max: int | None = None,
 ) -> NewKey:
     """A new key of a user, usable from these addresses only, or from anywhere; for these scopes, until then.
 
-    `rate_per_second` bounds this key alone; its owner's rate counts for all their keys together.
+    `rate_per_second` bounds this key alone, at most `rate_max`; its owner's rate counts for all their keys together.
     """
     if len(name) > KEY_NAME_LENGTH_MAX or not name.isprintable():
         raise Refused(
             Code.INVALID_VALUE,
             said("A key's name has at most {most} printable characters.", most=KEY_NAME_LENGTH_MAX),
         )
+    _check_rate(rate_per_second, rate_max)
     grant = _grant(allow_ips, scopes, expires_at, rate_per_second)
     secret = START + secrets.token_urlsafe(32)
     async with db.transaction() as tx:
@@ -140,8 +142,6 @@ def _grant(
 ) -> keys.Grant:
     if expires_at is not None and expires_at <= now():
         raise Refused(Code.INVALID_VALUE, "A key must not have expired before it is made.")
-    if rate is not None:
-        within(said("rate"), rate, 1, RATE_MAX)
     return keys.Grant(tuple(map(_network, allow_ips)), _scopes(scopes), expires_at, rate)
 
 
@@ -209,6 +209,42 @@ async def revoke_key(db: Database, actor: Actor, key_id: UUID) -> keys.ApiKey:
         await audit_log.add(tx, actor, "key.revoke", str(key_id), **told)
         await notices.directory_changed(tx)
     return key
+
+
+async def set_key_rate(
+    db: Database, actor: Actor, which: UUID | str, per_second: int | None, *, rate_max: int | None = None
+) -> keys.ApiKey:
+    """How many requests a second a key may make, at most `rate_max`; None: as many as its owner. `which` is its id, or
+    how it begins."""
+    _check_rate(per_second, rate_max)
+    async with db.transaction() as tx:
+        before = await _the_key(tx, which)
+        key = await keys.set_rate(tx, before.id, per_second)
+        owner = await users.names(tx, [key.user_id])
+        told = {"user": owner[key.user_id], "name": key.name, "prefix": key.prefix}
+        changed = difference({"rate": before.rate_per_second}, {"rate": per_second})
+        await audit_log.add(tx, actor, "key.set-rate", str(key.id), **told, **changed)
+        await notices.directory_changed(tx)
+    return key
+
+
+async def _the_key(tx: Tx, which: UUID | str) -> keys.ApiKey:
+    """The one usable key with this id, or that begins so."""
+    found = [await keys.lock(tx, which)] if isinstance(which, UUID) else await keys.named(tx, which)
+    if len(found) != 1 or found[0] is None:
+        raise Refused(
+            Code.NOT_KNOWN,
+            said(
+                "There is no usable key {which}, or several; `ulak key list USERNAME` shows a user's keys.",
+                which=which,
+            ),
+        )
+    return found[0]
+
+
+def _check_rate(rate: int | None, rate_max: int | None) -> None:
+    if rate is not None:
+        within(said("rate"), rate, 1, rate_max or RATE_MAX)
 
 
 async def list_keys(db: Database, username: str) -> list[keys.ApiKey]:

@@ -32,6 +32,7 @@ from ulak.store.sendings import Source
 
 #: Above this many numbers a request is prepared in a thread, so that it holds up nobody else's.
 THREAD_RECIPIENTS_MIN: Final = 2000
+THREAD_BODY_BYTES_MIN: Final = 2**20
 
 _log = structlog.get_logger(__name__)
 
@@ -70,7 +71,7 @@ class Acceptance:
 
     async def accept(self, request: Request) -> Accepted:
         """Keep, charge and queue a request; raises `Refused` and then nothing was kept."""
-        body_hash = sha256(request.body).digest() if request.name else b""
+        body_hash = await _hashed(request.body) if request.name else b""
         at = now()
         if request.name:
             async with self._db.reading() as tx:
@@ -112,6 +113,12 @@ class Acceptance:
                 said("There is no active service {service_id}.", service_id=request.service_id),
             )
         return shelf.terms(service, request.who)
+
+
+async def _hashed(body: bytes) -> bytes:
+    """What a body is known by."""
+    its = await asyncio.to_thread(sha256, body) if len(body) > THREAD_BODY_BYTES_MIN else sha256(body)
+    return its.digest()
 
 
 def _tell(order: Order) -> None:

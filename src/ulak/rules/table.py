@@ -32,6 +32,10 @@ NAME_MAX: Final = 60
 ROW_LINES_MAX: Final = 50
 """Lines that a row may go over, where its cells have ends of lines in them."""
 RAW_BYTES_MAX: Final = 32 * 1024 * 1024
+PASTED_MAX: Final = ROWS_MAX * 50
+"""Characters of a pasted list."""
+PASTED_BETWEEN_MAX: Final = ROWS_MAX * 5
+"""Ends of lines, commas and the like in it: several may stand between two numbers."""
 FAULTS_MAX: Final = 20
 """Lines that are named; all of them are counted."""
 
@@ -46,7 +50,8 @@ _LOOKS_LIKE_ONE: Final = re.compile(r"\+?[0-9]{10,15}|[0-9](?:[.,][0-9]+)?E\+?[0
 _QUOTED_FORMULA: Final = re.compile(r'="([^"]*)"')
 _DECIMAL: Final = re.compile(r"(\+?[0-9]{7,15})[.,]0+")
 _BETWEEN: Final = re.compile(r"[\r\n;\t]|,(?![0-9]+E\+?[0-9])", re.IGNORECASE)
-_SPACES: Final = re.compile(r"[\u00a0\u2007\u202f\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff]")
+_ODD_SPACES: Final = "\u00a0\u2007\u202f\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff"
+_SPACES: Final = re.compile(f"[{_ODD_SPACES}]")
 
 Reason = Literal["too_few_cells", "too_many_cells", "cell_too_long"]
 
@@ -119,18 +124,30 @@ def of_numbers(numbers: Sequence[str]) -> Table:
 
 
 def pasted(text: str) -> list[str]:
-    """The numbers in a pasted list, between ends of lines, commas, semicolons and tabs; refused when too many.
+    """The numbers in a pasted list, between ends of lines, commas, semicolons and tabs; refused when too many. Slow for
+    a long one: not for the event loop.
 
     Spaces belong to a number ("0555 111 22 33"), unless what they stand between are numbers by themselves.
     """
+    if len(text) > PASTED_MAX or sum(map(text.count, "\r\n;\t,")) > PASTED_BETWEEN_MAX:
+        raise _too_many_rows()
     found: list[str] = []
-    for piece in _BETWEEN.split(_SPACES.sub(" ", text)):
+    for piece in _BETWEEN.split(_with_plain_spaces(text)):
         one = tidied(piece.strip())
         if one:
             found += _apart(one) if " " in one else [one]
             if len(found) > ROWS_MAX:
                 raise _too_many_rows()
     return found
+
+
+def _with_plain_spaces(text: str) -> str:
+    """The same with every space an ordinary one; in steps that are short each, however long the text is."""
+    if text.isascii():
+        return text
+    for space in _ODD_SPACES:
+        text = text.replace(space, " ")
+    return text
 
 
 def tidied(cell: str) -> str:

@@ -12,17 +12,22 @@ from typing import Final
 from ulak.rules.refusal import said
 
 TEXT_MAX: Final = 160
+CLEANED_MAX: Final = 100 * TEXT_MAX
+"""Far above anything that becomes `TEXT_MAX` by being normalised, which joins four code points at most."""
 ERASED: Final = "[erased]"
 """What stands where a text or a number stood that was kept for long enough."""
 """Code points of a message, after normalisation."""
 
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _DOT_ABOVE: Final = "\u0307"
 
 
 def clean(raw: str) -> str:
-    """The text in Unicode's normalisation form C (UAX #15), in which it is checked, kept, searched and sent."""
-    return raw if raw.isascii() else unicodedata.normalize("NFC", raw)
+    """The text in Unicode's normalisation form C (UAX #15), in which it is checked, kept, searched and sent.
+
+    What is too long in any form stays as it is: normalising megabytes takes its time.
+    """
+    return raw if raw.isascii() or len(raw) > CLEANED_MAX else unicodedata.normalize("NFC", raw)
 
 
 def fault(text: str) -> str | None:
@@ -37,7 +42,7 @@ def fault(text: str) -> str | None:
         return said("must hold at least one character that is not a space")
     if "\0" in text:
         return said("must not hold a NUL character")
-    if not text.isascii() and _SURROGATE.search(text):
+    if not text.isascii() and SURROGATE.search(text):
         return said("must not hold half of a surrogate pair")
     return None
 

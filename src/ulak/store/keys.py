@@ -114,6 +114,32 @@ async def revoke(tx: Tx, id_: UUID) -> ApiKey | None:
     return _key(row) if row else None
 
 
+NAMED: Final = f"""
+SELECT {_COLUMNS} FROM api_keys WHERE prefix = $1 AND revoked_at IS NULL ORDER BY created_at, id FOR NO KEY UPDATE"""
+
+
+async def named(tx: Tx, prefix: str) -> list[ApiKey]:
+    """The keys that begin so and are not revoked, for whoever is about to change one."""
+    return [_key(row) for row in await tx.fetch(NAMED, prefix)]
+
+
+LOCK: Final = f"SELECT {_COLUMNS} FROM api_keys WHERE id = $1 AND revoked_at IS NULL FOR NO KEY UPDATE"
+
+
+async def lock(tx: Tx, id_: UUID) -> ApiKey | None:
+    """The same of one of them, by its id."""
+    row = await tx.fetchrow(LOCK, id_)
+    return _key(row) if row else None
+
+
+SET_RATE: Final = f"UPDATE api_keys SET rate_per_second = $2 WHERE id = $1 RETURNING {_COLUMNS}"
+
+
+async def set_rate(tx: Tx, id_: UUID, per_second: int | None) -> ApiKey:
+    """Another rate for a key that is there; None: as its owner."""
+    return _key(await tx.fetchrow(SET_RATE, id_, per_second))
+
+
 USED: Final = """
 UPDATE api_keys SET last_used_at = greatest(last_used_at, $2) WHERE id = ANY($1::uuid[])"""
 

@@ -71,6 +71,7 @@ CHANGING = [
         "key.create",
         "mark",
     ),
+    ("key set-rate PREFIX 7", "key.set-rate", "KEY"),
     ("key revoke KEY", "key.revoke", "KEY"),
     ("org create Another", "org.create", "Another"),
     ("org add-member Another mark", "org.add-member", "Another"),
@@ -116,7 +117,7 @@ def name_of(words: str) -> str:
 
 def fill(words: str, ids: dict[str, str]) -> str:
     words = words.replace("SECRET", SECRETS.first.hex())
-    for name in ("KEY", "RULE"):
+    for name in ("KEY", "PREFIX", "RULE"):
         words = words.replace(name, ids.get(name, NOBODY))
     return words
 
@@ -126,6 +127,7 @@ def note_ids(words: str, answer: dict[str, str], ids: dict[str, str]) -> None:
     for name, command in (("KEY", "key create"), ("RULE", "price add")):
         if words.startswith(command):
             ids[name] = answer["id"]
+            ids["PREFIX"] = answer.get("prefix", ids.get("PREFIX", NOBODY))
 
 
 def query(dsn: str, statement: str) -> list[asyncpg.Record]:
@@ -239,6 +241,8 @@ def test_each_command_answers_people_in_words_and_says_nothing_on_stderr(shop: C
             ids["RULE"] = shop("price", "list")[-1]["id"]
         if "KEY" in words:
             ids["KEY"] = shop("key", "list", "mark")[-1]["id"]
+        if "PREFIX" in words:
+            ids["PREFIX"] = shop("key", "list", "mark")[-1]["prefix"]
 
         done = shop.run(*shlex.split(fill(words, ids)), stdin=PASSWORD)
 
@@ -264,6 +268,9 @@ REFUSED = [
     "key create mark --expires 2020-01-31",
     "key create mark --expires soon",
     "key create mark --rate 0",
+    "key set-rate ulak_nobody 5",
+    "key set-rate ulak_nobody 0",
+    "key set-rate ulak_nobody default",
     "key revoke KEY",
     "key revoke that-one",
     "org create 'MAIN organization'",

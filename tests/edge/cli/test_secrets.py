@@ -52,6 +52,15 @@ def test_a_rate_is_a_number_or_the_default(shop: CommandLine) -> None:
     assert "default" in shop.fails("user", "set-rate", "mark", "fast")
 
 
+def test_the_rate_of_a_key_can_be_changed_and_taken_off(shop: CommandLine) -> None:
+    prefix = shop("key", "create", "mark")["prefix"]
+
+    assert shop("key", "set-rate", prefix, "5")["ratePerSecond"] == 5
+    assert "as often as its user" in shop.text("key", "set-rate", prefix, "off")
+    assert shop("key", "list", "mark")[-1]["ratePerSecond"] is None
+    assert "off" in shop.fails("key", "set-rate", prefix, "default")
+
+
 @pytest.mark.parametrize(
     ("words", "tls"),
     [

@@ -32,6 +32,7 @@ RELIED_ON: dict[str, set[str]] = {
     "user set-rate": set(),
     "key create": {"--name", "--allow-ip", "--scope", "--expires", "--rate"},
     "key revoke": set(),
+    "key set-rate": set(),
     "key list": set(),
     "org create": set(),
     "org add-member": {"--permission"},

@@ -5,14 +5,13 @@ No server, no sockets: requests go straight to the site, and their bodies come w
 
 import asyncio
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 import pytest
 
+from tests.edge.clock import Clock
 from tests.edge.panel.conftest import HOST, TEST, Browser, Town
 from ulak.admin import accounts
 from ulak.edge.gate import STREAMS_OF_SESSION_MAX, Gate
-from ulak.edge.limits import Allowance, Limiter
 from ulak.edge.panel.page import FORM_BYTES_MAX, STRANGERS_BYTES_MAX
 from ulak.edge.panel.security import COOKIES, VISIT, form_token, new_secret
 from ulak.store.operators import Operator
@@ -207,16 +206,6 @@ async def test_streams_stand_in_nobodys_way_and_have_a_bound(town: Town) -> None
     for one in [*live, elsewhere]:
         assert (await one.answer()).status == 200
     assert town.site.rooms.streams.begin(mark.id, mark.id)
-
-
-class Clock(Limiter):
-    """A limiter whose time the test says."""
-
-    at = 100.0
-
-    def ask(self, rates: list[tuple[UUID, int]], now: float) -> Allowance:
-        """As ever, at that moment."""
-        return super().ask(rates, self.at)
 
 
 async def test_the_rate_of_a_user_counts_for_the_panel_and_their_keys_together(town: Town) -> None:

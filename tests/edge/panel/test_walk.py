@@ -171,6 +171,7 @@ TABLE: Final[dict[str, Rule]] = {
     "POST /operator/sign-out": OPERATOR,
     "GET /panel/keys": CUSTOMER,
     "POST /panel/keys": CUSTOMER_CHANGES,
+    "POST /panel/keys/{id}/rate": CUSTOMER_CHANGES,
     "POST /panel/keys/{id}/revoke": CUSTOMER_CHANGES,
 }
 

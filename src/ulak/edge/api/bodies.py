@@ -2,9 +2,11 @@
 
 The quick way decodes straight into a struct. Only when that fails, or a text is not fit to send, the body is
 read again leniently and looked at field by field, because the quick decoder stops at the first fault and the
-contract wants them all. Numbers are not judged here: what can be sent to depends on the service.
+contract wants them all; one with more values than a body of ours can have is refused whole. A long body is decoded
+in a thread. Numbers are not judged here: what can be sent to depends on the service.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Generic, NoReturn, TypeVar
@@ -16,6 +18,10 @@ from ulak.rules import text
 from ulak.rules.refusal import Code, Fault, Refused
 
 RECIPIENTS_MAX: Final = 100_000
+THREAD_BYTES_MIN: Final = 64 * 1024
+"""Above this a body is decoded in a thread, so that it holds up nobody else's."""
+VALUES_MAX: Final = 1_000_000
+"""Of a body that is read leniently: each takes some 60 bytes and a microsecond."""
 KNOWN: Final = ("to", "message", "messages", "serviceId")
 
 
@@ -63,6 +69,10 @@ class Body(Generic[S]):
         self._fit: Callable[[S], bool] = fit
         self._faults = faults
 
+    async def read(self, raw: bytes) -> S:
+        """As `decode`, without holding up anybody else."""
+        return self.decode(raw) if len(raw) <= THREAD_BYTES_MIN else await asyncio.to_thread(self.decode, raw)
+
     def decode(self, raw: bytes) -> S:
         """The body with its texts normalised; raises `malformed_json` or `validation_failed`."""
         quick = self._decode_quickly(raw)
@@ -104,6 +114,10 @@ def _no_constant(name: str) -> NoReturn:
 
 def _lenient(raw: bytes) -> Any:
     """The body as plain values, lone surrogates and all."""
+    if (
+        len(raw) > VALUES_MAX and sum(map(raw.count, (b",", b"[", b"{"))) > VALUES_MAX
+    ):  # commas in texts count too
+        _refuse([Fault("body", "does not fit, and is too large to say where; send it in parts")])
     try:
         return json.loads(raw.decode("utf-8"), parse_constant=_no_constant, parse_int=_integer)
     except (ValueError, RecursionError):
@@ -217,7 +231,7 @@ def _service_faults(data: dict[str, Any]) -> Iterator[Fault]:
 
 
 def _has_surrogate(value: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in value)
+    return not value.isascii() and bool(text.SURROGATE.search(value))
 
 
 ONE: Final = Body(One, _fit_one, _one_faults)

@@ -61,7 +61,7 @@ class Operations:
         """`POST /sms-sendings`."""
         raw = await call.body(self.rooms.config.body_bytes_max)
         name = _name(call, "/sms-sendings")
-        body = ONE.decode(raw)
+        body = await ONE.read(raw)
         return await self._accept(
             Request(
                 call.who, body.serviceId, [body.to], body.message, "api", single=True, name=name, body=raw
@@ -72,7 +72,7 @@ class Operations:
         """`POST /sms-sendings/simple`."""
         raw = await call.body(self.rooms.config.body_bytes_max)
         name = _name(call, "/sms-sendings/simple")
-        body = SAME.decode(raw)
+        body = await SAME.read(raw)
         return await self._accept(
             Request(call.who, body.serviceId, body.to, body.message, "api", name=name, body=raw)
         )
@@ -81,7 +81,7 @@ class Operations:
         """`POST /sms-sendings/advanced`."""
         raw = await call.body(self.rooms.config.advanced_body_bytes_max)
         name = _name(call, "/sms-sendings/advanced")
-        body = EACH.decode(raw)
+        body = await EACH.read(raw)
         to = [line.to for line in body.messages]
         texts = [line.message for line in body.messages]
         return await self._accept(Request(call.who, body.serviceId, to, texts, "api", name=name, body=raw))

@@ -4,6 +4,7 @@ Gives each request an id, finds the handler, checks who asks and how often, turn
 contract's error body and counts the answer. Handlers only parse, call one room and render.
 """
 
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -202,5 +203,5 @@ def _limit_headers(allowance: Allowance) -> dict[str, str]:
     return {
         "ratelimit-limit": str(allowance.limit),
         "ratelimit-remaining": str(allowance.remaining),
-        "ratelimit-reset": str(int(allowance.reset_seconds + 0.999)),
+        "ratelimit-reset": str(math.ceil(allowance.reset_seconds)),
     }

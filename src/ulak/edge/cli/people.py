@@ -118,7 +118,7 @@ def set_user_rate(
 
     Example: ulak user set-rate mark 50
     """
-    per_second = None if rate == "default" else _whole(rate)
+    per_second = None if rate == "default" else _whole(rate, "default")
     with_database(lambda db: accounts.set_user_rate(db, actor(), username, per_second))
     said = "as often as the installation says" if per_second is None else f"{per_second} times a second"
     answer(
@@ -128,9 +128,9 @@ def set_user_rate(
     )
 
 
-def _whole(text: str) -> int:
+def _whole(text: str, word: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text):
-        fail(f"{text!r} is no rate: give a whole number, or the word default.")
+        fail(f"{text!r} is no rate: give a whole number, or the word {word}.")
     return int(text)
 
 
@@ -163,6 +163,26 @@ def create_key(
     answer(
         shown.new_key(made), json_, f"{made.secret}\nKeep it: it is not shown again. Its id is {made.key.id}."
     )
+
+
+@key_app.command("set-rate")
+def set_key_rate(
+    prefix: Annotated[
+        str, typer.Argument(metavar="PREFIX", help="How it begins, as `ulak key list` shows it.")
+    ],
+    rate: Annotated[
+        str, typer.Argument(metavar="RATE", help="Requests a second; off: as often as its user may.")
+    ],
+    json_: Json = False,
+) -> None:
+    """Bound how often a key may ask the API, besides what its user may with all their keys together.
+
+    Example: ulak key set-rate ulak_ab12Cd 5
+    """
+    per_second = None if rate == "off" else _whole(rate, "off")
+    row = with_database(lambda db: accounts.set_key_rate(db, actor(), prefix.rstrip("…"), per_second))
+    said = "as often as its user" if per_second is None else f"{per_second} times a second"
+    answer(shown.key(row), json_, f"The key {row.prefix}… may ask {said}.")
 
 
 @key_app.command("revoke")

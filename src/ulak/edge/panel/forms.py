@@ -1,8 +1,9 @@
 """Forms: what a browser sent, within its bounds, as text and files."""
 
 import asyncio
+import re
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
@@ -10,11 +11,13 @@ from starlette.requests import Request
 
 from ulak.edge.gate import Body
 from ulak.edge.panel.languages import N_
-from ulak.rules.refusal import Code, Refused
+from ulak.rules.refusal import Code, Refused, said
 
 FIELDS_MAX: Final = 200
 ENCODED: Final = "application/x-www-form-urlencoded"
 THREAD_BYTES_MIN: Final = 64 * 1024
+STEP_BYTES: Final = 64 * 1024
+_WHOLE: Final = re.compile(r"[0-9]{1,15}")
 TOKEN: Final = "csrf"  # noqa: S105 - the name of a field
 
 
@@ -67,6 +70,18 @@ class Form:
         )
 
 
+def whole(form: Form, name: str, label: str) -> int:
+    """A whole number that is not negative."""
+    if not _WHOLE.fullmatch(form[name]):
+        raise Refused(Code.INVALID_VALUE, said("{field}: write a whole number, like 60.", field=said(label)))
+    return int(form[name])
+
+
+def whole_or_none(form: Form, name: str, label: str) -> int | None:
+    """The same where nothing may be filled in."""
+    return whole(form, name, label) if form[name] else None
+
+
 async def read(request: Request, body: Body, bytes_max: int) -> Form:
     """The form of a request, whose body has at most so many bytes; refused when it is none."""
     try:
@@ -89,5 +104,19 @@ async def _decoded(raw: bytes) -> FormData:
 
 
 def _fields(raw: bytes) -> FormData:
-    found = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=FIELDS_MAX)
-    return FormData([(name, value) for name, value in found])
+    if raw.count(b"&") >= FIELDS_MAX:
+        raise ValueError("too many fields")
+    pairs = [pair.partition(b"=") for pair in raw.replace(b"+", b" ").split(b"&") if pair]
+    return FormData([(_unquoted(name), _unquoted(value)) for name, _, value in pairs])
+
+
+def _unquoted(value: bytes) -> str:
+    """What was written with %XX, in steps that are short each, however long it is."""
+    pieces, at = [], 0
+    while at < len(value):
+        end = at + STEP_BYTES
+        cut = value.rfind(b"%", end - 2, end) if end < len(value) else -1
+        end = end if cut < 0 else cut
+        pieces.append(unquote_to_bytes(value[at:end]))
+        at = end
+    return b"".join(pieces).decode("utf-8", "replace")

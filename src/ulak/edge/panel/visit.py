@@ -224,13 +224,18 @@ class Customer(Visit):
         if not self.may(permission):
             raise denied()
 
+    @property
+    def rate(self) -> int:
+        """How often a second they may ask, with all their keys together; 0: as often as they like."""
+        own = self.visitor.user_rate
+        return self.rooms.config.rate_per_second if own is None else own
+
     def ask(self) -> None:
         """Take what they do from their rate, which is one for the panel and all their keys together; refused above it.
 
         An operator who looks takes nothing from whom they look at.
         """
-        own = self.visitor.user_rate
-        rate = self.rooms.config.rate_per_second if own is None else own
+        rate = self.rate
         if rate and not self.read_only:
             allowance = self.rooms.limiter.ask([(self.user.id, rate)], time.monotonic())
             if not allowance.allowed:

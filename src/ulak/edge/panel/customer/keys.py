@@ -1,4 +1,4 @@
-"""API keys: made, shown once, and revoked."""
+"""API keys: made, shown once, bounded, and revoked."""
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time
@@ -8,19 +8,21 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from ulak.admin import accounts
-from ulak.edge.panel.forms import Values
+from ulak.edge.panel.forms import Values, whole_or_none
 from ulak.edge.panel.languages import N_
 from ulak.edge.panel.page import Page
 from ulak.edge.panel.visit import Customer, no_such_page, uuid_of
 from ulak.flow.accept import now
 from ulak.rules.refusal import Code, Refused
 from ulak.rules.scope import EVERY, Scope
+from ulak.store.keys import ApiKey
 
 SCOPES: Final[Mapping[Scope, str]] = {
     Scope.SMS_SEND: N_("send"),
     Scope.SMS_READ: N_("read what was sent"),
     Scope.ACCOUNT_READ: N_("read account and services"),
 }
+RATE: Final = N_("Requests a second")
 END_OF_DAY: Final = time(23, 59, 59, 999_000)
 
 
@@ -42,6 +44,8 @@ async def create_key(visit: Customer) -> Response:
             allowed,
             scopes=scopes,
             expires_at=_end_of(form["expires"], visit.zone),
+            rate_per_second=whole_or_none(form, "rate", RATE),
+            rate_max=visit.rate or None,
         )
     except Refused as refused:
         return visit.refused(refused, "customer/keys.html", **await _state(visit, form.values, scopes))
@@ -58,15 +62,32 @@ def _end_of(day: str, zone: ZoneInfo) -> datetime | None:
         raise Refused(Code.INVALID_VALUE, N_("The last day: write a day.")) from None
 
 
+async def set_rate(visit: Customer) -> Response:
+    """`POST /keys/{id}/rate`: how often a key may ask; empty: as often as its owner."""
+    key = await _key(visit)
+    try:
+        rate = whole_or_none(visit.form, "rate", RATE)
+        await accounts.set_key_rate(visit.rooms.db, visit.actor, key.id, rate, rate_max=visit.rate or None)
+    except Refused as refused:
+        return visit.refused(refused, "customer/keys.html", **await _state(visit))
+    return visit.go("/panel/keys", visit.language.say(N_("The rate is set.")))
+
+
 async def revoke_key(visit: Customer) -> Response:
     """`POST /keys/{id}/revoke`."""
-    key_id = uuid_of(visit.request.path_params["id"])
-    if key_id not in {key.id for key in await accounts.list_keys(visit.rooms.db, visit.user.username)}:
-        no_such_page()
-    await accounts.revoke_key(visit.rooms.db, visit.actor, key_id)
+    await accounts.revoke_key(visit.rooms.db, visit.actor, (await _key(visit)).id)
     return visit.go(
         "/panel/keys", visit.language.say(N_("The key is revoked: nobody gets in with it any more."))
     )
+
+
+async def _key(visit: Customer) -> ApiKey:
+    """The key in the address, if it is theirs."""
+    key_id = uuid_of(visit.request.path_params["id"])
+    for key in await accounts.list_keys(visit.rooms.db, visit.user.username):
+        if key.id == key_id:
+            return key
+    no_such_page()
 
 
 async def _state(
@@ -86,5 +107,6 @@ async def _state(
 PAGES: Final = [
     Page("GET", "/keys", keys_page, "customer"),
     Page("POST", "/keys", create_key, "customer"),
+    Page("POST", "/keys/{id}/rate", set_rate, "customer"),
     Page("POST", "/keys/{id}/revoke", revoke_key, "customer"),
 ]

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import anyio.to_thread
 from starlette.responses import HTMLResponse, Response
 
 from ulak.admin import drafts
@@ -26,6 +27,8 @@ from ulak.store.drafts import Head
 FILE_BYTES_MAX: Final = table.RAW_BYTES_MAX + 2**20
 LIST_BYTES_MAX: Final = 8 * 2**20
 """Of a form with a pasted list."""
+THREAD_LENGTH_MIN: Final = 10_000
+"""Characters of a pasted list above which it is read in a thread."""
 
 
 async def send_page(visit: Customer) -> Response:
@@ -38,7 +41,7 @@ async def quote(visit: Customer) -> Response:
     """`POST /send/quote`: what the form as it stands would come to, as a part of the page."""
     form = visit.form
     visit.ask()
-    look = await look_at(visit, _pasted(visit, form))
+    look = await look_at(visit, await _pasted(visit, form))
     return HTMLResponse(visit.render("customer/quote.html", look=look, draft=None, **words()))
 
 
@@ -49,7 +52,7 @@ async def send(visit: Customer) -> Response:
         visit.ask()
         if form.file("file"):
             return await keep_file(visit, form)
-        draft = _pasted(visit, form)
+        draft = await _pasted(visit, form)
         if form["intent"] != "send":
             look = await look_at(visit, draft)
             return visit.page(
@@ -61,9 +64,12 @@ async def send(visit: Customer) -> Response:
         return visit.refused(refused, "customer/send.html", **its, look=Look())
 
 
-def _pasted(visit: Customer, form: Form) -> Draft:
-    """The form as a draft that nobody keeps."""
-    numbers = table.of_numbers(table.pasted(form.raw("to")))
+async def _pasted(visit: Customer, form: Form) -> Draft:
+    """The form as a draft that nobody keeps; a long list takes its time, and holds up nobody else meanwhile."""
+    raw = form.raw("to")
+    numbers = (
+        _numbers(raw) if len(raw) <= THREAD_LENGTH_MIN else await anyio.to_thread.run_sync(_numbers, raw)
+    )
     at = now()
     head = Head(
         id=_name(form),
@@ -76,6 +82,10 @@ def _pasted(visit: Customer, form: Form) -> Draft:
         expires_at=at + timedelta(hours=1),
     )
     return Draft(visit.who, head, numbers)
+
+
+def _numbers(raw: str) -> table.Table:
+    return table.of_numbers(table.pasted(raw))
 
 
 def _name(form: Form) -> UUID:

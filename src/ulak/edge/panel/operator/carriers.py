@@ -10,10 +10,10 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from ulak.admin import carriers
-from ulak.edge.panel.forms import Form, Values
+from ulak.edge.panel.forms import Form, Values, whole
 from ulak.edge.panel.languages import N_
 from ulak.edge.panel.operator import measured
-from ulak.edge.panel.operator.typed import chosen, whole
+from ulak.edge.panel.operator.typed import chosen
 from ulak.edge.panel.page import Page
 from ulak.edge.panel.visit import Operator
 from ulak.rules.refusal import Code, Refused

@@ -35,6 +35,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "secrets.rotate": N_("sealed everything with the first secret"),
     "key.create": N_("made a key"),
     "key.revoke": N_("revoked a key"),
+    "key.set-rate": N_("set how often a key may ask"),
     "org.create": N_("made an organization"),
     "org.set-state": N_("opened or closed an organization"),
     "org.add-member": N_("added a member"),

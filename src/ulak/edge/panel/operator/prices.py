@@ -7,10 +7,10 @@ from starlette.responses import Response
 
 from ulak.admin import pricing
 from ulak.admin.catalogue import Offer
-from ulak.edge.panel.forms import Values
+from ulak.edge.panel.forms import Values, whole_or_none
 from ulak.edge.panel.languages import N_
 from ulak.edge.panel.operator.services import found
-from ulak.edge.panel.operator.typed import asked, chosen, instant, span, whole_or_none
+from ulak.edge.panel.operator.typed import asked, chosen, instant, span
 from ulak.edge.panel.page import Page
 from ulak.edge.panel.visit import Operator, uuid_of
 from ulak.rules.refusal import Refused

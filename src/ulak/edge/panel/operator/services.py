@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from ulak.admin import catalogue
 from ulak.admin.catalogue import Offer
-from ulak.edge.panel.forms import Values
+from ulak.edge.panel.forms import Values, whole
 from ulak.edge.panel.languages import N_, Language
-from ulak.edge.panel.operator.typed import chosen, whole
+from ulak.edge.panel.operator.typed import chosen
 from ulak.edge.panel.page import Page
 from ulak.edge.panel.visit import Operator, no_such_page, uuid_of
 from ulak.rules import money, route

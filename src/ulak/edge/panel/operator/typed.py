@@ -1,4 +1,4 @@
-"""What operators type: numbers, times and choices in forms, places in lists in addresses.
+"""What operators type: times and choices in forms, places in lists in addresses.
 
 Whatever cannot be read is refused in a sentence that names the field as the page does; addresses that make no sense
 are read as if they had said nothing.
@@ -17,22 +17,9 @@ from ulak.edge.queries import Page as Span
 from ulak.rules.refusal import Code, Refused, said
 
 ASKED_LENGTH_MAX: Final = 200
-_WHOLE: Final = re.compile(r"[0-9]{1,15}")
 _PLACE: Final = re.compile(r"[0-9]{1,18}")
 
 T = TypeVar("T")
-
-
-def whole(form: Form, name: str, label: str) -> int:
-    """A whole number that is not negative."""
-    if not _WHOLE.fullmatch(form[name]):
-        raise Refused(Code.INVALID_VALUE, said("{field}: write a whole number, like 60.", field=said(label)))
-    return int(form[name])
-
-
-def whole_or_none(form: Form, name: str, label: str) -> int | None:
-    """The same where nothing may be filled in."""
-    return whole(form, name, label) if form[name] else None
 
 
 def instant(form: Form, name: str, label: str, zone: ZoneInfo) -> datetime | None:

@@ -8,10 +8,10 @@ from starlette.responses import Response
 from ulak.admin import accounts, customers, entrance, passwords, second_factor
 from ulak.admin.customers import UserFacts
 from ulak.edge.panel import security
-from ulak.edge.panel.forms import Values
+from ulak.edge.panel.forms import Values, whole_or_none
 from ulak.edge.panel.languages import N_
 from ulak.edge.panel.operator import funding
-from ulak.edge.panel.operator.typed import chosen, whole_or_none
+from ulak.edge.panel.operator.typed import chosen
 from ulak.edge.panel.page import Page
 from ulak.edge.panel.visit import Operator, no_such_page, uuid_of
 from ulak.rules.refusal import Refused
