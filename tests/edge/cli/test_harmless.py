@@ -42,6 +42,7 @@ def poison(dsn: str) -> set[str]:
 
     async def work() -> None:
         connection = await asyncpg.connect(dsn)
+        await connection.execute("ALTER TABLE transfers DISABLE TRIGGER transfers_stay")
         kept = "('mark', 'main', 'BobSMS', 'Main Organization')"
         for name in WRITTEN:
             table, column = name.split(".")

@@ -51,6 +51,7 @@ async def test_every_form_of_a_customer_that_changes_something_leaves_one_line(t
     await credit.add(town.db, Actor("test"), 1_000_000, None, str(mark.org.id))
     forms = {
         "/keys": ("/panel/keys", {"name": "shop", "scope": Scope.SMS_SEND.value}),
+        "/keys/{id}/rate": (f"/panel/keys/{mark.ids['keys']}/rate", {"rate": "5"}),
         "/keys/{id}/revoke": (f"/panel/keys/{mark.ids['keys']}/revoke", {}),
         "/organization/members": (at, {"username": "ece"}),
         "/organization/members/{username}/permissions": (
