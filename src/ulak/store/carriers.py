@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from ulak.base.db import Tx
+from ulak.rules import reach
 from ulak.rules.refs import Conversion, RefForm
 from ulak.rules.segments import Concatenation, Style, Turkish
 
@@ -43,6 +44,11 @@ class Settings:
     statuses: str = ""
     headers: Literal["any", "approved"] = "any"
     state: State = "active"
+
+    @property
+    def in_the_clear(self) -> bool:
+        """Whether its password and all texts go over networks of others without TLS."""
+        return self.tls == "off" and not reach.is_own(self.host)
 
     @property
     def style(self) -> Style:

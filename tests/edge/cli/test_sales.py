@@ -30,6 +30,16 @@ def test_a_carrier_that_cannot_be(cli: CommandLine) -> None:
         cli.fails("carrier", "set", "main", option)
 
 
+def test_a_carrier_out_in_the_world_without_tls_is_warned_of(cli: CommandLine) -> None:
+    words = ("--port=2775", "--system-id=ulak", "--password=p")
+    assert "in the clear" not in cli.text("carrier", "create", "near", "--host=10.0.0.1", *words)
+    assert "in the clear" in cli.text("carrier", "create", "far", "--host=smpp.example.com", *words)
+    assert "smpp.example.com:2775 (in the clear)" in cli.text("carrier", "list")
+    assert cli("carrier", "set", "far", "--window=9")["inTheClear"] is True
+    assert "in the clear" not in cli.text("carrier", "set", "far", "--tls")
+    assert [one["inTheClear"] for one in cli("carrier", "list")] == [False, False]
+
+
 def test_how_a_carrier_writes_its_receipts(shop: CommandLine) -> None:
     options = ("--message-ids=hex_to_dec", "--ignore-zeros", "--ignore-case", "--network-from=tlv:0x1403")
     changed = shop("carrier", "set", "main", *options)

@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 from ulak.admin import carriers
 from ulak.edge.cli import shown
 from ulak.edge.cli.session import Json, actor, answer, fail, with_database
+from ulak.store.carriers import Carrier
 
 carrier_app = typer.Typer(no_args_is_help=True, help="Carriers: where messages go, over SMPP.")
 
@@ -228,7 +229,7 @@ def create_carrier(
     """
     its = _plain(settings) | {"host": host, "port": port, "system_id": system_id, "password": password}
     made = with_database(lambda db: carriers.create(db, actor(), name, **its))
-    answer(shown.carrier(made), json_, f"Made the carrier {made.name}.")
+    answer(shown.carrier(made), json_, f"Made the carrier {made.name}.{_warning(made)}")
 
 
 @carrier_app.command("set", cls=_TlsAlone)
@@ -250,7 +251,15 @@ def set_carrier(
     its = _plain(settings) | {"host": host, "port": port, "system_id": system_id, "password": password}
     changes = its | {"state": state and state.value}
     made = with_database(lambda db: carriers.change(db, actor(), name, **changes))
-    answer(shown.carrier(made), json_, f"Changed the carrier {made.name}.")
+    answer(shown.carrier(made), json_, f"Changed the carrier {made.name}.{_warning(made)}")
+
+
+def _warning(its: Carrier) -> str:
+    """What an operator should know who leaves TLS out."""
+    if not its.in_the_clear:
+        return ""
+    advice = f"Where it offers TLS: ulak carrier set {its.name} --tls"
+    return f" Its password and all texts go to {its.host} in the clear. {advice}"
 
 
 @carrier_app.command("list")

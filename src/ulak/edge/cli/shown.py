@@ -139,6 +139,7 @@ def carrier(row: Carrier) -> Shown:
         "connections": row.connections,
         "tls": row.tls,
         "tlsCa": bool(row.tls_ca),
+        "inTheClear": row.in_the_clear,
         "statuses": row.statuses,
         "headers": row.headers,
         "state": row.state,
@@ -166,13 +167,14 @@ def link(row: Standing) -> Shown:
 def standing_line(row: Standing) -> Shown:
     """The same for people, without the settings that need a closer look."""
     its = row.carrier
+    way = " (TLS)" if its.tls != "off" else " (in the clear)" if its.in_the_clear else ""
     return {
         "name": its.name,
         "link": f"ALARM: {row.up}" if row.alarm else row.up,
         "reason": row.reason,
         "since": time(row.since),
         "connections": f"{row.bound} of {row.connections}",
-        "address": f"{its.host}:{its.port}{' (TLS)' if its.tls != 'off' else ''}",
+        "address": f"{its.host}:{its.port}{way}",
         "systemId": its.system_id,
         "window": its.window_max,
         "throughput": its.throughput or "no limit",
