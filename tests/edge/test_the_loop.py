@@ -14,11 +14,14 @@ import httpx
 import pytest
 
 from tests.edge.panel.conftest import ORIGIN, TEST, Straight, Town, settled
-from ulak.admin import accounts
+from ulak.admin import accounts, drafts
 from ulak.base.db import Database
 from ulak.edge.api.bodies import VALUES_MAX
+from ulak.rules.table import read
+from ulak.rules.tenancy import Context
 
 GAP_SECONDS_MAX = 0.1
+DRAFT_GAP_SECONDS_MAX = 0.15
 BODY_GAP_SECONDS_MAX = 0.25
 """Reading 18 MiB of JSON is one step, which no other thread can interrupt."""
 SPACED = "\r\n".join(f"0555 {n // 10_000:03d} {n % 10_000 // 100:02d} {n % 100:02d}" for n in range(99_000))
@@ -129,3 +132,15 @@ async def test_a_body_of_millions_of_values_is_refused_whole(db: Database) -> No
 
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "validation_failed")
         assert [one["field"] for one in answer.json()["error"]["fields"]] == ["body"]
+
+
+async def test_a_draft_of_many_rows(db: Database) -> None:
+    file = b"\n".join(b"90555%07d" % n + b";x%d" % n * 15 for n in range(99_000))
+    async with settled(db) as town:
+        its = await town.tenant("mark", "marked")
+        draft = await drafts.keep(db, Context(its.user.id), read(file), name="many.csv")
+        browser = await town.browser(its.user)
+
+        gap = await shortest(lambda: browser.get(f"/panel/send/{draft.head.id}"), 200)
+
+        assert gap < DRAFT_GAP_SECONDS_MAX

@@ -22,7 +22,7 @@ from ulak.flow.accept import THREAD_RECIPIENTS_MIN, Request, now
 from ulak.rules import ids, template
 from ulak.rules.refusal import Code, Fault, Refused, said
 from ulak.rules.stretches import milliseconds
-from ulak.rules.table import Table
+from ulak.rules.table import LineFault, Reason, Table
 from ulak.rules.tenancy import Context
 from ulak.rules.text import clean, fault
 from ulak.store import drafts, idempotency
@@ -40,7 +40,24 @@ PATH: Final = "/panel/send"
 """Where the names of drafts stand among other requests'."""
 
 _pack: Final = msgspec.msgpack.Encoder().encode
-_unpack: Final = msgspec.msgpack.Decoder(Table).decode
+_row: Final = msgspec.msgpack.Decoder(list[str]).decode
+
+
+class _Kept(msgspec.Struct):
+    """A table whose rows are not unpacked yet."""
+
+    columns: tuple[str, ...]
+    has_header: bool
+    rows: list[msgspec.Raw]
+    lines: list[int]
+    numbers_in: int | None
+    reasons: dict[Reason, int]
+    faults: tuple[LineFault, ...]
+    encoding: str
+    separator: str
+
+
+_unpack: Final = msgspec.msgpack.Decoder(_Kept).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +221,11 @@ def _packed(table: Table) -> bytes:
 
 
 def _unpacked(body: bytes) -> Table:
-    return _unpack(zlib.decompress(body))
+    """Row by row: unpacked in one step, a long one would hold up everything else, whatever thread it is in."""
+    its = _unpack(zlib.decompress(body))
+    rows = [_row(row) for row in its.rows]
+    rest = (its.lines, its.numbers_in, its.reasons, its.faults, its.encoding, its.separator)
+    return Table(its.columns, its.has_header, rows, *rest)
 
 
 def _no_draft() -> Refused:
