@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -49,12 +50,17 @@ def one(http: httpx.Client, service: str) -> tuple[int, float]:
 
 
 def test_ten_times_the_load_is_refused_quickly_and_leaves_no_trace() -> None:
-    with Postgres(**SLOW) as postgres, Installation(database_url=postgres.dsn, **SETTINGS) as ulak:
+    with (
+        ExitStack() as after,
+        Postgres(**SLOW) as postgres,
+        Installation(database_url=postgres.dsn, **SETTINGS) as ulak,
+    ):
         ulak.cli("migrate")
         ulak.carrier("away", 1)
         service, user = ulak.service("BobSMS", "away"), ulak.user("mark")
         ulak.credit(1_000_000, user=user)
         api = Process(["serve", "--only=api", "--port=0"], ulak.environment, ulak.log_path)
+        after.callback(api.kill)
         url = api.ready["url"]
         with httpx.Client(
             base_url=f"{url}/v1", headers={"x-api-key": user.key}, timeout=30, trust_env=False

@@ -40,11 +40,17 @@ class Panel:
     """The ASGI application of everything under the two doors."""
 
     def __init__(self, rooms: Rooms) -> None:
-        self._router = Router(routes=[*_files(), *_places(rooms)], redirect_slashes=False)
+        self._nowhere = _nowheres(rooms)
+        self._router = Router(routes=[*_files(), *_places(rooms)], redirect_slashes=False, default=self._lost)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         await self._router(scope, receive, send)
+
+    async def _lost(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Whatever has no page: at the door it was asked at, in words."""
+        door: Door = "operator" if scope["path"].startswith(COOKIES["operator"][1]) else "customer"
+        await self._nowhere[door](scope, receive, send)
 
 
 def _places(rooms: Rooms) -> list[Route]:
@@ -55,10 +61,12 @@ def _places(rooms: Rooms) -> list[Route]:
             for path in paths(door, page):
                 found[path][page.method] = page
         routes += [Route(path, Place(rooms, path, door, its)) for path, its in found.items()]
-        nowhere = {method: Page(method, "", _nowhere, "anybody") for method in ("GET", "POST")}
-        _, root = COOKIES[door]
-        routes.append(Route(f"{root}{{rest:path}}", Place(rooms, f"{root}/…", door, nowhere)))
-    return sorted(routes, key=lambda route: route.path.endswith("{rest:path}"))
+    return routes
+
+
+def _nowheres(rooms: Rooms) -> dict[Door, Place]:
+    pages = {method: Page(method, "", _nowhere, "anybody") for method in ("GET", "POST")}
+    return {door: Place(rooms, f"{root}/…", door, pages) for door, (_, root) in COOKIES.items()}
 
 
 async def _nowhere(_: object) -> Response:
