@@ -21,6 +21,7 @@ from tests.harness.process import ULAK
 from ulak.admin import entrance, second_factor
 from ulak.base import archive
 from ulak.base.db import Database
+from ulak.rules.actor import Actor
 
 pytestmark = pytest.mark.slow
 
@@ -90,7 +91,7 @@ def secrets_of(shop: CommandLine, dsn: str) -> dict[str, bytes]:
                 "agent": "Tests",
             }
             opened = await entrance.sign_in(db, "customer", **come)
-            begun = await second_factor.begin(db, opened.session.owner_id, "mark")
+            begun = await second_factor.begin(db, Actor("test"), opened.session.owner_id, "mark")
             return opened.token, b32decode(begun.secret_base32)
         finally:
             await db.close()
