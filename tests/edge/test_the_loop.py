@@ -1,7 +1,7 @@
 """What takes long holds up nobody else: the event loop ticks on while long lists, forms and bodies are read.
 
 No server, no sockets: requests go straight to the site. The machine may be busy with something else, so the best of
-three counts; without threads each of these stands still for a good part of a second.
+several counts; without threads each of these stands still for a good part of a second.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from ulak.edge.api.bodies import VALUES_MAX
 from ulak.rules.table import read
 from ulak.rules.tenancy import Context
 
+TRIES = 8
 GAP_SECONDS_MAX = 0.1
 DRAFT_GAP_SECONDS_MAX = 0.15
 BODY_GAP_SECONDS_MAX = 0.25
@@ -51,14 +52,14 @@ async def stands_still(ask: Ask) -> tuple[float, int]:
     return gap, done.result().status_code
 
 
-async def shortest(ask: Ask, status: int) -> float:
-    """The best of three."""
-    gaps = []
-    for _ in range(3):
+async def stands_still_no_longer_than(seconds: float, ask: Ask, status: int) -> bool:
+    """Whether the loop stood still for less than that in one of several tries."""
+    for _ in range(TRIES):
         gap, found = await stands_still(ask)
         assert found == status
-        gaps.append(gap)
-    return min(gaps)
+        if gap < seconds:
+            return True
+    return False
 
 
 @pytest.mark.parametrize(
@@ -83,12 +84,11 @@ async def test_a_pasted_list(db: Database, to: str, *, encoded: bool) -> None:
         )  # made before it is measured
         body, headers = request.read(), request.headers
 
-        gap = await shortest(
+        assert await stands_still_no_longer_than(
+            GAP_SECONDS_MAX,
             lambda: browser.client.post("/panel/send/quote", content=body, headers=headers),
             200 if to == SPACED else 400,
         )
-
-        assert gap < GAP_SECONDS_MAX
 
 
 def bodies() -> dict[str, bytes]:
@@ -114,7 +114,7 @@ async def test_a_body_with_faults(db: Database) -> None:
             ) -> httpx.Response:
                 return await its.post(path, content=body, headers=headers)
 
-            assert await shortest(ask, 400) < BODY_GAP_SECONDS_MAX, path
+            assert await stands_still_no_longer_than(BODY_GAP_SECONDS_MAX, ask, 400), path
 
 
 def client(town: Town) -> httpx.AsyncClient:
@@ -141,6 +141,6 @@ async def test_a_draft_of_many_rows(db: Database) -> None:
         draft = await drafts.keep(db, Context(its.user.id), read(file), name="many.csv")
         browser = await town.browser(its.user)
 
-        gap = await shortest(lambda: browser.get(f"/panel/send/{draft.head.id}"), 200)
-
-        assert gap < DRAFT_GAP_SECONDS_MAX
+        assert await stands_still_no_longer_than(
+            DRAFT_GAP_SECONDS_MAX, lambda: browser.get(f"/panel/send/{draft.head.id}"), 200
+        )
