@@ -135,7 +135,9 @@ def test_everything_that_happens_is_counted_once(scripted: CarrierThread) -> Non
         seen = await_true(lambda: settled(samples(ulak)), "it throttles, and one sending is open")
         assert seen
         assert seen["ulak_carrier_throttled_seconds", ""] < time.time() - began
-        assert began < seen["ulak_swept_timestamp_seconds", ""] < time.time()
+        assert (
+            time.time() - 60 < seen["ulak_swept_timestamp_seconds", ""] < time.time()
+        )  # it is told in steps
         assert counted(seen) == {
             ("ulak_messages_accepted_total", ""): 9,
             ("ulak_charged_total", ""): 9 * PRICE,
