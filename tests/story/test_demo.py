@@ -15,7 +15,7 @@ import pytest
 
 from tests.harness.process import ULAK
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]  # they look for the same free ports
 
 SECONDS = 90
 
