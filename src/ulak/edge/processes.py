@@ -109,10 +109,8 @@ def _warn_of_a_file(config: Config) -> None:
 
 
 def _inherited(its: Inherited, siblings: Siblings) -> _Held:
-    api, watch = (
-        socket.socket(fileno=fd) if fd is not None else None for fd in (its.listen_fd, its.watch_fd)
-    )
-    return _Held(Sockets(api, watch), siblings, -1 if its.limits_fd is None else its.limits_fd)
+    held = sockets.inherited(its.listen_fd, its.watch_fd)
+    return _Held(held, siblings, -1 if its.limits_fd is None else its.limits_fd)
 
 
 def _stop_signal() -> asyncio.Event:
