@@ -28,7 +28,7 @@ class HostileCarrier:
         self.polite = False
         self.binds = self.submits = self.streams = 0
         self._streams = Streams(seed)
-        self.connections: set[asyncio.StreamWriter] = set()
+        self._connections: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> int:
         """Listen."""
@@ -39,19 +39,28 @@ class HostileCarrier:
     async def stop(self) -> None:
         """End every connection, and listen no more."""
         self._server.close()
-        for writer in list(self.connections):
-            writer.transport.abort()
+        self.drop()
         await self._server.wait_closed()
 
+    def say(self, octets: bytes) -> None:
+        """Send this to everybody who is connected."""
+        for writer in self._connections:
+            writer.write(octets)
+
+    def drop(self) -> None:
+        """Drop every connection, as a broken network would."""
+        for writer in self._connections:
+            writer.transport.abort()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections.add(writer)
+        self._connections.add(writer)
         with suppress(OSError, asyncio.IncompleteReadError):
             while not reader.at_eof():
                 length, command, _, sequence = HEADER.unpack(await reader.readexactly(HEADER.size))
                 body = await reader.readexactly(length - HEADER.size)
                 writer.write(self.answer(command, sequence, body))
                 await writer.drain()
-        self.connections.discard(writer)
+        self._connections.discard(writer)
         writer.close()
 
     def answer(self, command: int, sequence: int, body: bytes) -> bytes:

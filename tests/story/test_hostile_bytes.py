@@ -29,13 +29,11 @@ class CarrierThread:
 
     def say(self, octets: bytes) -> None:
         """Send this to everybody who is bound."""
-        for writer in self.carrier.connections:
-            self._loop.call_soon_threadsafe(writer.write, octets)
+        self._loop.call_soon_threadsafe(self.carrier.say, octets)
 
     def drop(self) -> None:
         """Drop every connection, as a broken network would."""
-        for writer in self.carrier.connections:
-            self._loop.call_soon_threadsafe(writer.transport.abort)
+        self._loop.call_soon_threadsafe(self.carrier.drop)
 
     def close(self) -> None:
         """End it; nothing of it is left."""
