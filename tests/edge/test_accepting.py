@@ -64,7 +64,7 @@ async def until(guests: list[asyncio.BaseTransport], n: int, seconds: float) -> 
 async def test_whoever_waits_is_taken_and_nobody_after_the_close(
     listener: socket.socket, guests: list[asyncio.BaseTransport]
 ) -> None:
-    acceptor = Acceptor(listener, Guest, 300)
+    acceptor = Acceptor(listener, Guest)
     with callers(listener, 3):
         await until(guests, 3, 5)
     acceptor.close()
@@ -86,7 +86,7 @@ async def test_a_busy_loop_takes_many_in_each_turn(
         if busy:
             loop.call_soon(work)
 
-    acceptor = Acceptor(listener, Guest, 300)
+    acceptor = Acceptor(listener, Guest)
     with callers(listener, 200):
         work()
         took = await until(guests, 200, 10)
@@ -107,8 +107,8 @@ async def test_two_idle_loops_on_one_socket_share(
 
     other = listener.dup()
     acceptors = [
-        Acceptor(listener, lambda: counting("first"), 300),
-        Acceptor(other, lambda: counting("second"), 300),
+        Acceptor(listener, lambda: counting("first")),
+        Acceptor(other, lambda: counting("second")),
     ]
     with callers(listener, 100):
         await until(guests, 100, 10)
@@ -121,7 +121,7 @@ async def test_two_idle_loops_on_one_socket_share(
 async def test_no_room_for_another_connection_is_waited_for(
     listener: socket.socket, guests: list[asyncio.BaseTransport]
 ) -> None:
-    acceptor = Acceptor(listener, Guest, 300)
+    acceptor = Acceptor(listener, Guest)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with callers(listener, 2):
         resource.setrlimit(resource.RLIMIT_NOFILE, (_lowest_free(), hard))

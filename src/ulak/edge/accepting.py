@@ -23,15 +23,12 @@ NO_ROOM: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 class Acceptor:
     """Accepts from one socket until it is closed; the socket itself stays open, as others may listen on it."""
 
-    def __init__(
-        self, listener: socket.socket, protocol: Callable[[], asyncio.Protocol], backlog: int
-    ) -> None:
+    def __init__(self, listener: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
         self._loop = asyncio.get_running_loop()
         self._listener, self._protocol = listener, protocol
         self._arriving = set[asyncio.Task[object]]()
         self._is_taking = self._is_closed = False
         listener.setblocking(False)
-        listener.listen(backlog)
         self._listen()
 
     def close(self) -> None:

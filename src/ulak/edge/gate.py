@@ -13,6 +13,8 @@ nobody else out. Requests by themselves have no shares: where there is but one c
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
@@ -30,9 +32,9 @@ SHARE: Final = 4
 """One customer may hold a quarter."""
 UNDECLARED_BYTES: Final = 64 * 1024
 """What is held for a body that does not say how long it is, until it is longer."""
-STREAMS_MAX: Final = 500
-STREAMS_OF_SESSION_MAX: Final = 10
-STREAMS_OF_ONE_MAX: Final = 50
+LIVE_OF_SESSION: Final = 10
+FILES_MAX: Final = 8
+STREAM_RETRY_SECONDS: Final = 30
 
 
 class _Share:
@@ -184,37 +186,44 @@ class Body:
 
 
 class Streams:
-    """Answers that go on for minutes, like those of live pages: how many there are, in all, of a session and of one
-    person. They hold no request's place in the gate."""
+    """Answers that go on for minutes, live pages' and files': how many there are in all, of a session, of one person.
+    They hold no request's place in the gate."""
 
-    def __init__(
-        self,
-        most: int = STREAMS_MAX,
-        *,
-        of_session: int = STREAMS_OF_SESSION_MAX,
-        of_one: int = STREAMS_OF_ONE_MAX,
-    ) -> None:
+    def __init__(self, most: int, *, of_session: int, of_one: int) -> None:
         self._most, self._of_session, self._of_one = most, of_session, of_one
         self._open: Counter[UUID] = Counter()
 
-    def begin(self, session_id: UUID, whose: UUID) -> bool:
-        """Whether there may be one more; if so, it has its `end`."""
-        its = self._open
-        if (
-            its.total() // 2 >= self._most  # each counts for its session and for its owner
-            or its[session_id] >= self._of_session
-            or its[whose] >= self._of_one
-        ):
-            return False
-        its.update((session_id, whose))
-        return True
+    @property
+    def open(self) -> int:
+        """How many there are."""
+        return self._open.total() // 2  # each counts for its session and for its owner
 
-    def end(self, session_id: UUID, whose: UUID) -> None:
-        """One is over."""
-        for name in (session_id, whose):
-            self._open[name] -= 1
-            if not self._open[name]:
-                del self._open[name]
+    @contextmanager
+    def place(self, session_id: UUID, whose: UUID) -> Iterator[None]:
+        """One more, for as long as the block lasts; refused when there are too many of theirs, or of everybody's."""
+        its = self._open
+        if its[session_id] >= self._of_session or its[whose] >= self._of_one:
+            raise _own_streams()
+        if self.open >= self._most:
+            raise _streams()
+        its.update((session_id, whose))
+        try:
+            yield
+        finally:
+            for name in (session_id, whose):
+                its[name] -= 1
+                if not its[name]:
+                    del its[name]
+
+
+def live_pages() -> Streams:
+    """Places for pages that move: each costs a look a second."""
+    return Streams(500, of_session=LIVE_OF_SESSION, of_one=50)
+
+
+def files() -> Streams:
+    """Places for files that are being made: each is as much work as it can get."""
+    return Streams(FILES_MAX, of_session=2, of_one=3)
 
 
 def full() -> Refused:
@@ -231,6 +240,24 @@ def _share_full() -> Refused:
         Code.RATE_LIMITED,
         said("You are sending more at once than one customer may; wait until some of it is answered."),
         retry_after=RETRY_SECONDS,
+    )
+
+
+def _streams() -> Refused:
+    return Refused(
+        Code.UNAVAILABLE,
+        said(
+            "There are as many files and live pages on their way as can be served at once; try again in a minute."
+        ),
+        retry_after=STREAM_RETRY_SECONDS,
+    )
+
+
+def _own_streams() -> Refused:
+    return Refused(
+        Code.RATE_LIMITED,
+        said("You have as many files or live pages open as one may; try again when one of them is done."),
+        retry_after=STREAM_RETRY_SECONDS,
     )
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 from ulak.base.config import Config
 from ulak.base.db import Database
-from ulak.edge.gate import SHARE, Gate, Streams
+from ulak.edge.gate import SHARE, Gate, files, live_pages
 from ulak.edge.limits import Limiter
 from ulak.edge.listening import listening
 from ulak.edge.origin import Origin
@@ -45,7 +45,8 @@ class Rooms:
         most, bytes_max = config.requests_max, config.bodies_bytes_max
         self.gate = Gate(requests_max=most, bytes_max=bytes_max)
         self.outer_gate = Gate(requests_max=max(1, most // SHARE), bytes_max=bytes_max // SHARE)
-        self.streams = Streams()
+        self.live_pages = live_pages()
+        self.files = files()
         self.acceptance = Acceptance(db, self.directory, self._till)
         self.uses = Uses(db)
         self.searches = asyncio.Semaphore(SEARCHES_AT_ONCE_MAX)

@@ -22,7 +22,6 @@ from ulak.edge.rooms import Rooms
 from ulak.edge.siblings import Siblings
 from ulak.edge.site import Site
 
-BACKLOG = 2048
 KEEP_SECONDS = 5
 """An idle connection is kept for so long."""
 LOOK_SECONDS = 0.02
@@ -58,7 +57,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, but whoever comes is taken soon, however many are busy (`accepting`)."""
         await super().startup(sockets=[])
-        self._acceptors = [Acceptor(listener, self._connection, BACKLOG) for listener in sockets or []]
+        self._acceptors = [Acceptor(listener, self._connection) for listener in sockets or []]
 
     def _connection(self) -> asyncio.Protocol:
         return Arrival(self.config, self.server_state, self.lifespan.state)

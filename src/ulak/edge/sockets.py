@@ -15,6 +15,7 @@ from ulak.base.config import Config
 from ulak.edge import systemd
 from ulak.rules.refusal import Code, Refused
 
+BACKLOG: Final = 2048
 PORT_WAIT_SECONDS: Final = 5.0
 
 
@@ -73,7 +74,7 @@ async def _listen(host: str, port: int, setting: str) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
-            listener.listen(2048)
+            listener.listen(BACKLOG)
             listener.setblocking(False)
             return listener
         except OSError as error:

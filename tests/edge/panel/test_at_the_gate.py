@@ -5,13 +5,14 @@ No server, no sockets: requests go straight to the site, and their bodies come w
 
 import asyncio
 from typing import Any, Final, NamedTuple
+from uuid import uuid4
 
 import pytest
 
 from tests.edge.clock import Clock
 from tests.edge.panel.conftest import HOST, TEST, Browser, Town
 from ulak.admin import accounts
-from ulak.edge.gate import STREAMS_OF_SESSION_MAX, Gate
+from ulak.edge.gate import FILES_MAX, LIVE_OF_SESSION, Gate
 from ulak.edge.panel.page import FORM_BYTES_MAX, STRANGERS_BYTES_MAX
 from ulak.edge.panel.security import COOKIES, VISIT, form_token, new_secret
 from ulak.store.operators import Operator
@@ -35,6 +36,8 @@ class Form:
     def __init__(self, town: Town, path: str, headers: dict[str, str], *, method: str = "POST") -> None:
         self.asked = 0
         self.began = asyncio.Event()
+        self.reads = asyncio.Event()
+        self.reads.set()
         self._pieces: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
         self._said: list[dict[str, Any]] = []
         scope = {
@@ -61,6 +64,7 @@ class Form:
 
     async def _send(self, message: dict[str, Any]) -> None:
         self._said.append(message)
+        await self.reads.wait()
 
     def comes(self, body: bytes, *, more: bool = False) -> "Form":
         """A piece of the body."""
@@ -76,7 +80,7 @@ class Form:
         """What is answered."""
         await asyncio.wait_for(self._answering, 5)
         headers = {name.decode(): value.decode() for name, value in self._said[0]["headers"]}
-        text = b"".join(message.get("body", b"") for message in self._said[1:]).decode()
+        text = b"".join(message.get("body", b"") for message in self._said[1:]).decode(errors="replace")
         return Said(self._said[0]["status"], headers, text)
 
 
@@ -187,15 +191,13 @@ async def test_who_signs_in_slowly_keeps_neither_users_nor_other_places_out(town
 async def test_streams_stand_in_nobodys_way_and_have_a_bound(town: Town) -> None:
     mark = await town.user("mark")
     cookies = await signed_in(town, mark)
-    live = [
-        Form(town, "/panel/live", head(None, cookies), method="GET") for _ in range(STREAMS_OF_SESSION_MAX)
-    ]
+    live = [Form(town, "/panel/live", head(None, cookies), method="GET") for _ in range(LIVE_OF_SESSION)]
     for one in live:
         await one.on_its_way()  # it listens for the reader to go, so it is being sent
 
     assert town.site.rooms.gate.requests == 0
     above = await Form(town, "/panel/live", head(None, cookies), method="GET").answer()
-    assert (above.status, above.headers["retry-after"]) == (503, "30")
+    assert (above.status, above.headers["retry-after"]) == (429, "31")
     assert (
         await Browser(town.site, {"customer": cookies[COOKIES["customer"][0]]}).get("/panel")
     ).status_code == 200
@@ -205,7 +207,48 @@ async def test_streams_stand_in_nobodys_way_and_have_a_bound(town: Town) -> None
     town.site.rooms.stopping.set()
     for one in [*live, elsewhere]:
         assert (await one.answer()).status == 200
-    assert town.site.rooms.streams.begin(mark.id, mark.id)
+    assert not town.site.rooms.live_pages.open
+
+
+async def download(town: Town, path: str, cookies: dict[str, str]) -> Form:
+    """A file that is being sent to somebody who does not read."""
+    form = Form(town, path, head(None, cookies), method="GET")
+    form.reads.clear()
+    return await form.on_its_way()
+
+
+async def test_files_have_a_bound_and_who_makes_many_is_told(town: Town) -> None:
+    people = [await town.user(f"user{n}") for n in range(4)]
+    mark = await signed_in(town, people[0])
+    held = [await download(town, path, mark) for path in ("/panel/sendings/export.xlsx", "/panel/credit.csv")]
+    above = await Form(town, "/panel/sendings/export.csv", head(None, mark), method="GET").answer()
+    assert (above.status, above.headers["retry-after"]) == (429, "31")
+    assert "as many files or live pages open as one may" in above.text
+
+    held.append(
+        await download(town, "/panel/credit.csv", await signed_in(town, people[0]))
+    )  # another browser
+    more = await signed_in(town, people[0])
+    assert (await Form(town, "/panel/credit.csv", head(None, more), method="GET").answer()).status == 429
+    for n in range(FILES_MAX - len(held)):
+        held.append(await download(town, "/panel/credit.csv", await signed_in(town, people[1 + n // 2])))
+    late = await signed_in(town, people[3])
+    full = await Form(town, "/panel/credit.csv", head(None, late), method="GET").answer()
+    assert (full.status, full.headers["retry-after"]) == (503, "31")
+
+    for form in held:
+        form.reads.set()
+        assert (await form.answer()).status == 200
+    assert (town.site.rooms.files.open, town.site.rooms.gate.requests) == (0, 0)
+    assert (await Form(town, "/panel/credit.csv", head(None, late), method="GET").answer()).status == 200
+
+
+async def test_a_file_that_is_refused_gives_its_place_back(town: Town) -> None:
+    mark = await signed_in(town, await town.user("mark"))
+    for _ in range(5):
+        nobodys = f"/panel/sendings/{uuid4()}/export.csv"
+        assert (await Form(town, nobodys, head(None, mark), method="GET").answer()).status == 404
+    assert town.site.rooms.files.open == 0
 
 
 async def test_the_rate_of_a_user_counts_for_the_panel_and_their_keys_together(town: Town) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from ulak.base.db import Database
-from ulak.edge.gate import Streams
+from ulak.edge.gate import live_pages
 from ulak.edge.panel import live
 
 
@@ -34,7 +34,7 @@ async def test_who_leaves_in_the_middle_of_a_look_leaves_no_error_behind(db: Dat
         return None
 
     session = SimpleNamespace(id=uuid4(), owner_id=uuid4())
-    rooms = SimpleNamespace(stopping=asyncio.Event(), streams=Streams())
+    rooms = SimpleNamespace(stopping=asyncio.Event(), live_pages=live_pages())
     visit: Any = SimpleNamespace(rooms=rooms, visitor=SimpleNamespace(session=session))
     response = await live.stream(visit, pieces, every=0.001)
     await response({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)

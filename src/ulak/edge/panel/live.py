@@ -2,7 +2,7 @@
 
 A page that moves names an address; what comes from there is one JSON object for each change: an element's id and its
 new inside, made by the same template as the page itself. A stream ends by itself after some minutes, when the process
-stops, and when its session does; the browser then asks again. Above what `gate.Streams` allows there is none: 503, the
+stops, and when its session does; the browser then asks again. Above what `gate.live_pages` allows there is none: the
 page stands as it was made, and moves again when it is reloaded.
 """
 
@@ -13,11 +13,12 @@ from contextlib import suppress
 from typing import Final, TypeVar
 
 import msgspec
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
 from ulak.admin import entrance
 from ulak.base.db import UNREACHABLE
+from ulak.edge.panel import streamed
+from ulak.edge.panel.streamed import Streamed
 from ulak.edge.panel.visit import Customer, Visit
 from ulak.rules.refusal import Refused
 
@@ -27,8 +28,6 @@ LOOK_SECONDS: Final = 5.0
 """How often it is looked at whether the reader is still let in."""
 BEAT_SECONDS: Final = 15.0
 RETRY_MS: Final = 2000
-RETRY_SECONDS: Final = 30
-"""When there were too many streams."""
 
 Pieces = Callable[[], Awaitable[Mapping[str, str]]]
 Seen = TypeVar("Seen")
@@ -36,31 +35,9 @@ Seen = TypeVar("Seen")
 
 async def stream(visit: Visit, pieces: Pieces, *, every: float = EVERY_SECONDS) -> Response:
     """A stream of what `pieces` renders, by element id; only what changed is sent. What they refuse is refused."""
-    its = visit.visitor.session
-    if not visit.rooms.streams.begin(its.id, its.owner_id):
-        return Response(status_code=503, headers={"retry-after": str(RETRY_SECONDS)})
-    try:
+    with streamed.place(visit, visit.rooms.live_pages) as place:
         await pieces()  # before the answer has begun, while it can still be a refusal
-    except BaseException:
-        visit.rooms.streams.end(its.id, its.owner_id)
-        raise
-    return _Stream(visit, _events(visit, pieces, every))
-
-
-class _Stream(StreamingResponse):
-    """A stream that has begun, and ends however it does."""
-
-    def __init__(self, visit: Visit, events: AsyncIterator[bytes]) -> None:
-        super().__init__(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
-        self._visit = visit
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        its = self._visit.visitor.session
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._visit.rooms.streams.end(its.id, its.owner_id)
+        return Streamed(place, _events(visit, pieces, every), "text/event-stream", x_accel_buffering="no")
 
 
 async def _events(visit: Visit, pieces: Pieces, every: float) -> AsyncIterator[bytes]:

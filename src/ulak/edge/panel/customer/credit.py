@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any, Final
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from ulak.admin import statement as statements
 from ulak.admin.statement import Statement, Wanted, kinds_of
 from ulak.edge import statement as files
+from ulak.edge.panel import streamed
 from ulak.edge.panel.customer.sendings import DATES, instants
 from ulak.edge.panel.forms import Values
 from ulak.edge.panel.languages import N_
@@ -41,8 +42,8 @@ async def credit_page(visit: Customer) -> Response:
 async def credit_file(visit: Customer) -> Response:
     """`GET /credit.csv`."""
     opened = _open(visit, visit.asked(*ASKED))
-    headers = {"content-disposition": 'attachment; filename="statement.csv"'}
-    return StreamingResponse(_bytes(visit, opened), media_type="text/csv; charset=utf-8", headers=headers)
+    with streamed.place(visit, visit.rooms.files) as place:
+        return streamed.attached(place, _bytes(visit, opened), "text/csv; charset=utf-8", "statement.csv")
 
 
 async def _bytes(visit: Customer, opened: Statement) -> AsyncIterator[bytes]:

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Final
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from ulak.admin import export as exporting
 from ulak.admin import trail
 from ulak.admin.export import Export, Wanted
 from ulak.edge import export, xlsx
+from ulak.edge.panel import streamed
 from ulak.edge.panel.customer.sendings import instants
 from ulak.edge.panel.page import Page
 from ulak.edge.panel.visit import Customer, no_such_page, uuid_of
@@ -53,13 +54,13 @@ async def _answer(visit: Customer, wanted: Wanted, name: str) -> Response:
     if form not in TYPES:
         no_such_page()
     organization = str(visit.organization.id) if visit.organization else None
-    opened = await exporting.open_(
-        visit.rooms.db, None if organization else visit.user.username, organization, wanted
-    )
-    if visit.looks:
-        await trail.note(visit.rooms.db, visit.looks, "message.export", opened.whose, **wanted.told())
-    headers = {"content-disposition": f'attachment; filename="{name}.{form}"'}
-    return StreamingResponse(_bytes(visit, opened, form), media_type=TYPES[form], headers=headers)
+    with streamed.place(visit, visit.rooms.files) as place:
+        opened = await exporting.open_(
+            visit.rooms.db, None if organization else visit.user.username, organization, wanted
+        )
+        if visit.looks:
+            await trail.note(visit.rooms.db, visit.looks, "message.export", opened.whose, **wanted.told())
+        return streamed.attached(place, _bytes(visit, opened, form), TYPES[form], f"{name}.{form}")
 
 
 async def _bytes(visit: Customer, opened: Export, form: str) -> AsyncIterator[bytes]:
