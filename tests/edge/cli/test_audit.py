@@ -1,6 +1,11 @@
 """`ulak audit` and the database: books that are right, books that somebody altered, and databases that are not fit."""
 
 import asyncio
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
 
 import asyncpg
 import pytest
@@ -63,6 +68,25 @@ def test_it_says_what_it_looked_at(cli: CommandLine, dsn: str) -> None:
     )  # nothing is gathered, summed or closed within a minute
     for proof in found["proofs"]:
         assert proof["proof"] in cli.text("audit")
+
+
+@pytest.mark.slow
+def test_people_see_which_proof_it_is_at(dsn: str) -> None:
+    live(dsn)
+    screen, terminal = pty.openpty()
+    command = [sys.executable, "-m", "ulak", "audit"]
+    environment = {**os.environ, "ULAK_DATABASE_URL": dsn, "TERM": "xterm", "COLUMNS": "120"}
+    process = subprocess.Popen(command, stdout=terminal, stderr=terminal, env=environment)
+    os.close(terminal)
+    seen = b""
+    with os.fdopen(screen, "rb", buffering=0) as reader, suppress(OSError):  # EIO at the end
+        while part := reader.read(65536):
+            seen += part
+
+    assert process.wait(30) == 0
+    assert f"Proving 1 of {len(audit.TITLES)}: {audit.TITLES[0]}".encode() in seen
+    for title in audit.TITLES:
+        assert title.encode() in seen
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ stops them, and however politely, leaves nothing half done.
 import asyncio
 import shutil
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -24,9 +23,9 @@ from ulak.base.archive import ArchiveError, Tell
 from ulak.base.config import Config
 from ulak.base.db import Database
 from ulak.base.embedded import Embedded
-from ulak.base.harmless import on_a_line
 from ulak.base.migrate import migrate, pending
 from ulak.edge.cli.session import STOPPED, Json, actor, answer, attempt, config, connected
+from ulak.edge.cli.working import working
 from ulak.edge.database import database_server
 from ulak.rules.refusal import Code, Refused
 
@@ -249,20 +248,11 @@ def _cancellable(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 @contextmanager
 def _telling(what: str, watched: bool, growing: Path | None = None) -> Iterator[Tell]:
-    """On a terminal, a line that says what goes on, for how long, and how large a file has become."""
-    if not watched or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    """On a terminal, which table it is at, and how large a file has become."""
+    with working(what, watched) as tell:
 
-    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True, markup=False), transient=True) as bar:
-        task = bar.add_task(on_a_line(what), total=None)
-
-        def tell(line: str) -> None:
+        def told(line: str) -> None:
             size = f" ({growing.stat().st_size / _MIB:,.0f} MiB)" if growing else ""
-            title = f"{what}{size}: {line.partition(': ')[2][:60]}"
-            bar.update(task, description=on_a_line(title))
+            tell(f"{what}{size}: {line.partition(': ')[2][:60]}")
 
-        yield tell
+        yield told

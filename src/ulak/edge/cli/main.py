@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ulak.edge.cli import (
+    audit,
     backup,
     carriers,
     messages,
@@ -46,6 +47,7 @@ _GROUPS = {
 }
 
 run.register(app)
+audit.register(app)
 backup.register(app)
 status.register(app)
 texts.register(app)

@@ -1,4 +1,4 @@
-"""The commands that run: serve, demo, simulate-carrier, audit."""
+"""The commands that run: serve, demo, simulate-carrier."""
 
 import asyncio
 import json
@@ -13,9 +13,7 @@ import typer
 
 from smpp.profiles import PROFILES
 from ulak.base import logs
-from ulak.base.config import Config
-from ulak.base.harmless import harmless
-from ulak.edge.cli.session import Json, answer, attempt, config, fail, opened
+from ulak.edge.cli.session import Json, answer, attempt, config, fail
 
 STATUS_MAX: Final = 0xFFFFFFFF
 
@@ -24,7 +22,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(serve)
     app.command()(demo)
-    app.command()(audit)
     app.command("simulate-carrier")(simulate_carrier)
 
 
@@ -105,58 +102,6 @@ def demo(
         raise typer.Exit(130) from None
     except (DemoError, ChildError, httpx.HTTPError) as error:
         fail(f"The demo failed: {error}")
-
-
-def audit(json_: Json = False) -> None:
-    """Prove the books: recompute every balance and every counter; exit 1 on the first difference.
-
-    Example: ulak audit
-    """
-    proofs = attempt(lambda: asyncio.run(_audit(config())))
-    if json_:
-        print(json.dumps({"clean": not any(p["differences"] for p in proofs), "proofs": proofs}))  # noqa: T201
-    else:
-        _print_proofs(proofs)
-    if any(proof["differences"] for proof in proofs):
-        raise typer.Exit(1)
-
-
-async def _audit(settings: Config) -> list[dict[str, Any]]:
-    from ulak.admin.audit import prove, told
-
-    async with opened(settings) as db:
-        proofs: list[dict[str, Any]] = [
-            {
-                "proof": proof.title,
-                "lookedAt": proof.looked_at,
-                "differences": [
-                    {
-                        "what": found.what,
-                        "tenant": str(found.tenant_id),
-                        "id": found.id,
-                        "written": found.written,
-                        "computed": found.computed,
-                    }
-                    for found in proof.differences
-                ],
-            }
-            async for proof in prove(db)
-        ]
-        await told(db, clean=not any(proof["differences"] for proof in proofs))
-        return proofs
-
-
-def _print_proofs(proofs: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-
-    console = Console()
-    for proof in proofs:
-        mark = "[red]no[/red] " if proof["differences"] else "[green]yes[/green]"
-        console.print(f"{mark} {proof['proof']} ({proof['lookedAt']:,} looked at)")
-        for found in proof["differences"]:
-            where = f"{found['what']} {found['id']} of tenant {found['tenant']}"
-            line = f"      {where}: written {found['written']}, computed {found['computed']}"
-            console.print(harmless(line), markup=False)
 
 
 def _status(text: str) -> int:
