@@ -148,8 +148,8 @@ class Installation:
 
     # --- the command line
 
-    def cli(self, *arguments: object, stdin: str | None = None) -> Any:
-        """Run `ulak ARGUMENTS --json`; returns what it printed. Raises `CliFailed`."""
+    def cli(self, *arguments: object, stdin: str | None = None, seconds: float = CLI_SECONDS) -> Any:
+        """Run `ulak ARGUMENTS --json`, for so long at most; returns what it printed. Raises `CliFailed`."""
         words = tuple(map(str, arguments))
         done = subprocess.run(
             [ULAK, *words, "--json"],
@@ -157,7 +157,7 @@ class Installation:
             capture_output=True,
             text=True,
             env=self.environment,
-            timeout=CLI_SECONDS,
+            timeout=seconds,
             check=False,
         )
         if done.returncode != 0:
