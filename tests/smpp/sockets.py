@@ -10,8 +10,8 @@ import asyncio
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from socket import SO_RCVBUF, SOL_SOCKET, create_server, socket
@@ -220,27 +220,36 @@ class Run:
         port = await self._simulator.start()
         owner = Owner()
         owner.client = await Client.bind(where(port, "behaves"), owner)
+        try:
+            async with self._behaving(owner):
+                await self._all(port, n // 5)
+                before = resident()
+                await self._all(port, n - n // 5)
+                self.seen.grown = resident() - before
+                await self._deaf_customer(port)
+                await self._deaf_carrier()
+            await owner.served("after all of it")
+            await owner.client.unbind(1)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while server.peers:
+                    await asyncio.sleep(0.01)
+        finally:
+            owner.client.close()
+            await self._simulator.stop()
+        assert len(owner.losses) == 1
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return self.seen
+
+    @asynccontextmanager
+    async def _behaving(self, owner: Owner) -> AsyncIterator[None]:
+        """Somebody sends and is served for as long as the block lasts."""
         behaving = asyncio.create_task(self._behave(owner))
         try:
-            await self._all(port, n // 5)
-            before = resident()
-            await self._all(port, n - n // 5)
-            self.seen.grown = resident() - before
-            await self._deaf_customer(port)
-            await self._deaf_carrier()
+            yield
         finally:
             behaving.cancel()
             with suppress(asyncio.CancelledError):
                 await behaving
-        await owner.served("after all of it")
-        await owner.client.unbind(1)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while server.peers:
-                await asyncio.sleep(0.01)
-        await self._simulator.stop()
-        assert len(owner.losses) == 1
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-        return self.seen
 
     async def _behave(self, owner: Owner) -> None:
         while True:
@@ -279,14 +288,15 @@ class Run:
         _, writer = await asyncio.open_connection(sock=connecting, limit=1024)
         writer.write(encode(BindTransceiver("deaf", "secret"), 1))
         peers = self._simulator._server.peers
-        await self._flood(writer, lambda: max((_unsent(peer) for peer in peers), default=0))
+        await self._flood(writer, lambda: max((_unsent(peer) for peer in peers), default=0), DEAF_SECONDS)
 
-    async def _flood(self, writer: asyncio.StreamWriter, unsent: Callable[[], int]) -> None:
+    async def _flood(self, writer: asyncio.StreamWriter, unsent: Callable[[], int], seconds: float) -> None:
+        """Ask until the connection is ended, or nothing is taken for so long."""
         octets = self._streams.deaf(DEAF_OCTETS).octets
         for start in range(0, len(octets), 65536):
             writer.write(octets[start : start + 65536])
             try:
-                async with asyncio.timeout(DEAF_SECONDS):
+                async with asyncio.timeout(seconds):
                     await writer.drain()
             except (OSError, TimeoutError):
                 break
@@ -347,7 +357,7 @@ class Run:
 
         async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(encode(BindTransceiverResp("deaf"), 1))
-            await self._flood(writer, lambda: _unsent(owner.client))
+            await self._flood(writer, lambda: _unsent(owner.client), PATIENCE_SECONDS)
             told.set_result(None)
 
         listening = create_server(("127.0.0.1", 0))
@@ -356,7 +366,7 @@ class Run:
             owner.client = await Client.bind(where(server.sockets[0].getsockname()[1], "ulak"), owner)
             await told
             await owner.until(lambda: bool(owner.losses))
-            assert owner.losses == ["the other side does not read"]
+            assert owner.losses == ["the other side does not read"], (owner.losses, self.seen.unsent)
 
 
 def _unsent(end: Peer | Client | None) -> int:
