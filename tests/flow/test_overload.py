@@ -1,8 +1,9 @@
 """The till under more than it can take, and the gate before it: what is refused, and that it opens again."""
 
 import asyncio
+from contextlib import ExitStack
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from starlette.requests import Request
@@ -152,12 +153,21 @@ def test_streams_are_bounded_in_all_of_a_session_and_of_one_person() -> None:
     one, other, session, second = (uuid4() for _ in range(4))
     streams = Streams(4, of_session=1, of_one=2)
 
-    assert streams.begin(session, one)
-    assert not streams.begin(session, one)
-    assert streams.begin(second, one)
-    assert not streams.begin(uuid4(), one)
-    assert streams.begin(uuid4(), other)
-    assert streams.begin(uuid4(), uuid4())
-    assert not streams.begin(uuid4(), uuid4())
-    streams.end(session, one)
-    assert streams.begin(session, one)
+    def refused(session_id: UUID, whose: UUID) -> Code | None:
+        try:
+            stack.enter_context(streams.place(session_id, whose))
+        except Refused as refusal:
+            return refusal.code
+        return None
+
+    with ExitStack() as stack:
+        with streams.place(session, one):
+            assert refused(session, one) == Code.RATE_LIMITED
+            assert refused(second, one) is None
+            assert refused(uuid4(), one) == Code.RATE_LIMITED
+            assert refused(uuid4(), other) is None
+            assert refused(uuid4(), uuid4()) is None
+            assert refused(uuid4(), uuid4()) == Code.UNAVAILABLE
+            assert streams.open == 4
+        assert refused(session, one) is None
+    assert streams.open == 0
