@@ -14,8 +14,8 @@ from ulak.admin import export as exporting
 from ulak.admin import trail
 from ulak.admin.export import Export, Wanted
 from ulak.base.db import COLLISION, UNREACHABLE, Database
+from ulak.edge.cli.credit import UserOption
 from ulak.edge.cli.files import Bom, ReaderGone, Semicolons, written
-from ulak.edge.cli.people import UserOption
 from ulak.edge.cli.session import Json, actor, answer, with_database
 from ulak.edge.cli.times import instant, last_instant
 from ulak.edge.export import Chunk, chunks

@@ -12,8 +12,10 @@ from ulak.edge.cli import (
     audit,
     backup,
     carriers,
+    credit,
     messages,
     operators,
+    organizations,
     people,
     run,
     sales,
@@ -36,8 +38,8 @@ _GROUPS = {
     "user": people.user_app,
     "operator": operators.operator_app,
     "key": people.key_app,
-    "org": people.org_app,
-    "credit": people.credit_app,
+    "org": organizations.org_app,
+    "credit": credit.credit_app,
     "carrier": carriers.carrier_app,
     "service": sales.service_app,
     "sender": sales.sender_app,
@@ -51,7 +53,7 @@ audit.register(app)
 backup.register(app)
 status.register(app)
 texts.register(app)
-statement.register(people.credit_app)
+statement.register(credit.credit_app)
 for _name, _group in _GROUPS.items():
     app.add_typer(_group, name=_name)
 

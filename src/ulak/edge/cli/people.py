@@ -1,4 +1,4 @@
-"""The commands about who there is and what they hold: user, key, org, credit."""
+"""The commands about who there is, and the keys of their programs: user, key."""
 
 import re
 import sys
@@ -8,29 +8,15 @@ from uuid import UUID
 
 import typer
 
-from ulak.admin import accounts, credit, groups
+from ulak.admin import accounts
 from ulak.edge.cli import shown, times
-from ulak.edge.cli.session import Json, actor, answer, attempt, config, fail, with_database
-from ulak.rules import money
-from ulak.rules.permission import DEFAULT, Permission
+from ulak.edge.cli.session import Json, actor, answer, attempt, fail, with_database
 from ulak.rules.scope import EVERY, Scope
 
 user_app = typer.Typer(no_args_is_help=True, help="Users: who can hold keys, credit and memberships.")
 key_app = typer.Typer(no_args_is_help=True, help="API keys: what a customer's program shows to be somebody.")
-org_app = typer.Typer(no_args_is_help=True, help="Organizations and their members.")
-credit_app = typer.Typer(no_args_is_help=True, help="Credit: what somebody can spend, and how it got there.")
 
 Username = Annotated[str, typer.Argument(metavar="USERNAME", help="A user's name.")]
-Org = Annotated[str, typer.Argument(metavar="ORG", help="An organization's name or id.")]
-UserOption = Annotated[str | None, typer.Option("--user", metavar="USERNAME", help="This user's.")]
-OrgOption = Annotated[
-    str | None,
-    typer.Option(
-        "--org", metavar="ORG", help="This organization's pool; with --user the member's share in it."
-    ),
-]
-Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="Like 120 or 0.5; up to six decimals.")]
-Note = Annotated[str | None, typer.Option(help="Why, for the books.")]
 
 
 class UserState(StrEnum):
@@ -38,13 +24,6 @@ class UserState(StrEnum):
 
     active = "active"
     disabled = "disabled"
-
-
-class OrgState(StrEnum):
-    """Whether an organization is open."""
-
-    active = "active"
-    inactive = "inactive"
 
 
 @user_app.command("create")
@@ -212,145 +191,3 @@ def list_keys(username: Username, json_: Json = False) -> None:
     Example: ulak key list mark
     """
     answer([shown.key(row) for row in with_database(lambda db: accounts.list_keys(db, username))], json_)
-
-
-@org_app.command("create")
-def create_org(name: Annotated[str, typer.Argument(help="Its name.")], json_: Json = False) -> None:
-    """Make an organization.
-
-    Example: ulak org create "Main Organization"
-    """
-    made = with_database(lambda db: groups.create(db, actor(), name))
-    answer(shown.organization(made), json_, f"Made {made.name}, {made.id}.")
-
-
-@org_app.command("list")
-def list_orgs(json_: Json = False) -> None:
-    """Show every organization.
-
-    Example: ulak org list
-    """
-    answer([shown.organization(row) for row in with_database(groups.list_all)], json_)
-
-
-@org_app.command("set-state")
-def set_org_state(org: Org, state: OrgState, json_: Json = False) -> None:
-    """Open an organization, or close it: nobody acts for it until it is open again.
-
-    Example: ulak org set-state "Main Organization" inactive
-    """
-    row = with_database(lambda db: groups.set_state(db, actor(), org, state.value))
-    answer(shown.organization(row), json_, f"{row.name} is {row.state}.")
-
-
-@org_app.command("add-member")
-def add_member(
-    org: Org,
-    username: Username,
-    permission: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"One of {', '.join(Permission)}; may be repeated. Without any: {', '.join(DEFAULT)}."
-        ),
-    ] = None,
-    json_: Json = False,
-) -> None:
-    """Make a user a member, or give a member these permissions instead of those they had.
-
-    Example: ulak org add-member "Main Organization" mark --permission organization.sms.send
-    """
-    made = with_database(lambda db: groups.add_member(db, actor(), org, username, permission or None))
-    answer(shown.membership(made), json_, f"{made.user.username} is a member of {made.organization.name}.")
-
-
-@org_app.command("set-permissions")
-def set_permissions(
-    org: Org,
-    username: Username,
-    permission: Annotated[list[str], typer.Option(help=f"One of {', '.join(Permission)}; may be repeated.")],
-    json_: Json = False,
-) -> None:
-    """Give a member these permissions instead of those they have.
-
-    Example: ulak org set-permissions "Main Organization" mark --permission organization.sms.read
-    """
-    made = with_database(lambda db: groups.set_permissions(db, actor(), org, username, permission))
-    answer(shown.membership(made), json_, f"{made.user.username} may now: {', '.join(made.permissions)}.")
-
-
-@org_app.command("members")
-def list_members(org: Org, json_: Json = False) -> None:
-    """Show who belongs to an organization, what they may do, and what their share of the credit holds.
-
-    Example: ulak org members "Main Organization"
-    """
-    answer([shown.member(row) for row in with_database(lambda db: groups.members(db, org))], json_)
-
-
-@org_app.command("remove-member")
-def remove_member(org: Org, username: Username, json_: Json = False) -> None:
-    """End a membership; what is left of the member's credit goes back to the pool.
-
-    Example: ulak org remove-member "Main Organization" mark
-    """
-    settings = config()
-    left = with_database(lambda db: groups.remove_member(db, actor(), org, username))
-    value = {"returned": money.fixed(left), "currency": settings.currency}
-    answer(value, json_, f"{username} left; {money.short(left)} {settings.currency} went back to the pool.")
-
-
-@credit_app.command("add")
-def add_credit(
-    amount: Amount, user: UserOption = None, org: OrgOption = None, note: Note = None, json_: Json = False
-) -> None:
-    """Top a credit up: a user's own, an organization's pool, or a member's share.
-
-    Example: ulak credit add 120 --user mark --note "invoice 17"
-    """
-    held = with_database(lambda db: credit.add(db, actor(), money.parse_amount(amount), user, org, note))
-    _print_balance(held, json_)
-
-
-@credit_app.command("take")
-def take_credit(
-    amount: Amount, user: UserOption = None, org: OrgOption = None, note: Note = None, json_: Json = False
-) -> None:
-    """Correct a credit downward; never below zero.
-
-    Example: ulak credit take 5 --user mark --note "typed twice"
-    """
-    held = with_database(lambda db: credit.take(db, actor(), money.parse_amount(amount), user, org, note))
-    _print_balance(held, json_)
-
-
-def _print_balance(held: int, json_: bool) -> None:
-    currency = config().currency
-    answer(shown.balance(held, currency), json_, f"It holds {money.fixed(held)} {currency}.")
-
-
-@credit_app.command("transfer")
-def transfer_credit(
-    amount: Amount,
-    org: Annotated[str, typer.Option("--org", metavar="ORG", help="From this organization's pool.")],
-    user: Annotated[str, typer.Option("--user", metavar="USERNAME", help="To this member.")],
-    back: Annotated[bool, typer.Option("--back", help="The other way: from the member to the pool.")] = False,
-    note: Note = None,
-    json_: Json = False,
-) -> None:
-    """Hand credit out, from an organization's pool to a member; with --back take it back.
-
-    Example: ulak credit transfer 50 --org "Main Organization" --user mark
-    """
-    move = credit.take_back if back else credit.transfer
-    member, pool = with_database(lambda db: move(db, actor(), money.parse_amount(amount), org, user, note))
-    value = {**shown.balance(member, config().currency), "pool": money.fixed(pool)}
-    answer(value, json_, f"The member holds {money.fixed(member)}, the pool {money.fixed(pool)}.")
-
-
-@credit_app.command("show")
-def show_credit(user: UserOption = None, org: OrgOption = None, json_: Json = False) -> None:
-    """Show what a credit holds.
-
-    Example: ulak credit show --org "Main Organization" --user mark
-    """
-    _print_balance(with_database(lambda db: credit.show(db, user, org)), json_)

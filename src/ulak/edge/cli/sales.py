@@ -10,7 +10,7 @@ from ulak.admin import carriers, catalogue, pricing
 from ulak.admin.catalogue import Offer
 from ulak.base.db import Database
 from ulak.edge.cli import shown
-from ulak.edge.cli.people import OrgOption, UserOption
+from ulak.edge.cli.credit import OrgOption, UserOption
 from ulak.edge.cli.session import Json, actor, answer, config, fail, with_database
 from ulak.edge.cli.times import instant
 from ulak.rules import money

@@ -11,8 +11,8 @@ from ulak.admin import statement as statements
 from ulak.admin.statement import PAGE_ENTRIES_MAX, Line, Page, Statement, Wanted
 from ulak.base.db import COLLISION, UNREACHABLE, Database
 from ulak.edge.cli import shown
+from ulak.edge.cli.credit import OrgOption, UserOption
 from ulak.edge.cli.files import Bom, ReaderGone, Semicolons, written
-from ulak.edge.cli.people import OrgOption, UserOption
 from ulak.edge.cli.session import Json, answer, config, with_database
 from ulak.edge.cli.times import instant, last_instant
 from ulak.edge.statement import chunks, message_id
