@@ -1,4 +1,4 @@
-"""The commands about what is for sale: service, sender, price."""
+"""The commands about what is for sale: service, price."""
 
 from enum import StrEnum
 from typing import Annotated, Final
@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from ulak.admin import carriers, catalogue, pricing
+from ulak.admin import catalogue, pricing
 from ulak.admin.catalogue import Offer
 from ulak.base.db import Database
 from ulak.edge.cli import shown
@@ -17,14 +17,9 @@ from ulak.rules import money
 from ulak.store.prices import PriceRule
 
 service_app = typer.Typer(no_args_is_help=True, help="Services: what customers can send with.")
-sender_app = typer.Typer(no_args_is_help=True, help="Customers' own sender headers.")
 price_app = typer.Typer(no_args_is_help=True, help="Price rules, and how a price comes about.")
 
 ServiceName = Annotated[str, typer.Argument(metavar="NAME", help="A service's name.")]
-CarrierOption = Annotated[str, typer.Option("--carrier", metavar="NAME", help="At this carrier.")]
-HeaderArgument = Annotated[
-    str, typer.Argument(metavar="HEADER", help="3 to 11 letters and digits, or a number.")
-]
 _ROUTE: Final = (
     "Over which carrier it goes; again for the next one. NAME:90532,90533 only for numbers that begin so; "
     "NAME@70 and its neighbour NAME@30 share the numbers."
@@ -182,71 +177,6 @@ def list_services(json_: Json = False) -> None:
     Example: ulak service list
     """
     answer([shown.service(row) for row in with_database(catalogue.list_services)], json_)
-
-
-@sender_app.command("set")
-def set_sender(
-    header: HeaderArgument,
-    service: ServiceOption,
-    org: OrgOption = None,
-    user: UserOption = None,
-    json_: Json = False,
-) -> None:
-    """Give a customer a sender header of their own with a service.
-
-    Until a carrier of the service that wants headers approved has this one, it gets none of its messages; where no
-    carrier has it, they go out with the service's own header.
-
-    Example: ulak sender set ACME --service BobSMS --org "Main Organization"
-    """
-    row = with_database(
-        lambda db: catalogue.set_sender(db, actor(), header, service=service, username=user, org=org)
-    )
-    waits = f" It waits for {', '.join(row.waits_for)}." if row.waits_for else ""
-    answer(shown.sender(row), json_, f"{org or user} sends as {row.header}.{waits}")
-
-
-@sender_app.command("remove")
-def remove_sender(
-    service: ServiceOption, org: OrgOption = None, user: UserOption = None, json_: Json = False
-) -> None:
-    """Take a customer's own header with a service away.
-
-    Example: ulak sender remove --service BobSMS --org "Main Organization"
-    """
-    header = with_database(
-        lambda db: catalogue.remove_sender(db, actor(), service=service, username=user, org=org)
-    )
-    answer({"header": header, "service": service}, json_, f"{org or user} no longer sends as {header}.")
-
-
-@sender_app.command("list")
-def list_senders(json_: Json = False) -> None:
-    """Show every customer's header, and which carriers have yet to approve it.
-
-    Example: ulak sender list
-    """
-    answer([shown.sender(row) for row in with_database(catalogue.list_senders)], json_)
-
-
-@sender_app.command("approve")
-def approve_sender(header: HeaderArgument, carrier: CarrierOption, json_: Json = False) -> None:
-    """Write down that a carrier has registered a header.
-
-    Example: ulak sender approve ACME --carrier main
-    """
-    approved = with_database(lambda db: carriers.approve(db, actor(), header, carrier=carrier))
-    answer({"header": approved, "carrier": carrier}, json_, f"{carrier} knows {approved}.")
-
-
-@sender_app.command("withdraw")
-def withdraw_sender(header: HeaderArgument, carrier: CarrierOption, json_: Json = False) -> None:
-    """Take an approval back.
-
-    Example: ulak sender withdraw ACME --carrier main
-    """
-    gone = with_database(lambda db: carriers.withdraw(db, actor(), header, carrier=carrier))
-    answer({"header": gone, "carrier": carrier}, json_, f"{carrier} no longer knows {gone}.")
 
 
 @price_app.command("add")
