@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
@@ -682,6 +683,24 @@ async def test_whatever_stands_in_an_address_or_a_form_stays_text(
 
 
 ODD: Final = [*HOSTILE, "a" * 5000, "\x00", "\n", "9" * 30, "-1"]
+
+
+async def test_no_page_is_about_a_name_with_a_nul_in_it(town: Town, mark: Tenant) -> None:
+    browsers = {
+        "customer": await town.browser(mark.user),
+        "operator": await town.browser(await town.operator("ops")),
+    }
+    asked = 0
+    for door, browser in browsers.items():
+        for page in PAGES[door]:
+            for path in paths(door, page):
+                hostile = re.sub(r"\{(?!org\})\w+\}", "en%00, tr", path).replace("{org}", str(mark.org.id))
+                if "%00" not in hostile:
+                    continue
+                answer = await (browser.get(hostile) if page.method == "GET" else browser.post(hostile))
+                assert answer.status_code == 404, hostile
+                asked += 1
+    assert asked > 30
 
 
 async def test_cookies_and_paths_that_nobody_made_do_no_harm(town: Town, mark: Tenant) -> None:

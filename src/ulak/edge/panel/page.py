@@ -115,6 +115,8 @@ class Place:
         page = self._pages.get("GET" if reader.request.method == "HEAD" else reader.request.method)
         if page is None:
             raise Refused(Code.METHOD_NOT_ALLOWED, N_("This page cannot be asked that way."))
+        if "\0" in reader.request.scope["path"]:  # in no name, and the database takes no text with one
+            no_such_page()
         gate = self._rooms.outer_gate if page.who == "anybody" else self._rooms.gate
         await gate.enter()
         try:
