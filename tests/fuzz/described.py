@@ -22,6 +22,10 @@ from tests.fuzz.world import World
 EXAMPLES: Final = 25
 """Of one operation before the next one gets its turn; the engine goes round until the time is over."""
 
+NO_HTTP: Final = (400, b"Invalid HTTP request received.")
+"""What the server's parser answers to control characters in a header (RFC 9110, 5.5), before it is a request of any
+operation."""
+
 
 def explore(world: World, tally: Tally, budget: Budget, seed: int) -> None:
     """Let the engine ask: most of the time with a good key, the rest without any."""
@@ -94,6 +98,9 @@ def _note(world: World, tally: Tally, part: str, recorder: ScenarioRecorder) -> 
         case, answer = recorder.cases[id_].value, interaction.response
         if answer is None:
             tally.note(part, case.operation.label, "none", ["no answer"], interaction.request.uri)
+            continue
+        if (answer.status_code, answer.content) == NO_HTTP:
+            tally.note(part, case.operation.label, answer.status_code, [], interaction.request.uri)
             continue
         headers = httpx.Headers([(name, one) for name, many in answer.headers.items() for one in many])
         world.heard(answer.status_code, headers, answer.content)
