@@ -20,9 +20,14 @@ async def test_what_waits_too_long_is_refused_and_so_is_what_comes_meanwhile(wor
     async with world.db.transaction() as tx:
         await tx.execute("LOCK TABLE sendings")  # the database takes its time
         first = asyncio.create_task(world.send(who, service))
-        await asyncio.sleep(0.02)
+        while not await tx.fetchval(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'sendings'::regclass"
+        ):
+            await asyncio.sleep(0.005)
         waiting = asyncio.create_task(world.send(who, service))
-        await asyncio.sleep(0.1)
+        while not till._waiting:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(2 * till._wait_seconds_max)
         with pytest.raises(Refused) as refused:
             async with asyncio.timeout(5):
                 await world.send(who, service)
