@@ -5,7 +5,6 @@ with all of them; exit code 1 when there is a difference. Millions of messages a
 told which proof it is at.
 """
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -13,7 +12,7 @@ import typer
 from ulak.admin.audit import TITLES, Proof, prove, told
 from ulak.base.db import Database
 from ulak.base.harmless import harmless
-from ulak.edge.cli.session import Json, with_database
+from ulak.edge.cli.session import Json, answer, with_database
 from ulak.edge.cli.working import working
 
 if TYPE_CHECKING:
@@ -33,10 +32,9 @@ def audit(json_: Json = False) -> None:
     from rich.console import Console
 
     proofs = with_database(lambda db: _proved(db, None if json_ else Console(highlight=False)))
-    is_clean = not any(proof.differences for proof in proofs)
     if json_:
-        print(json.dumps({"clean": is_clean, "proofs": [_described(proof) for proof in proofs]}))  # noqa: T201
-    if not is_clean:
+        answer({"clean": _hold(proofs), "proofs": [_described(proof) for proof in proofs]}, json_)
+    if not _hold(proofs):
         raise typer.Exit(1)
 
 
@@ -51,8 +49,12 @@ async def _proved(db: Database, console: "Console | None") -> list[Proof]:
                 _show(console, proof)
             if len(proofs) < len(TITLES):
                 tell(_at(len(proofs)))
-        await told(db, clean=not any(proof.differences for proof in proofs))
+        await told(db, clean=_hold(proofs))
     return proofs
+
+
+def _hold(proofs: list[Proof]) -> bool:
+    return not any(proof.differences for proof in proofs)
 
 
 def _at(n: int) -> str:

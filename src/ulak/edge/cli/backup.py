@@ -19,13 +19,13 @@ import typer
 
 from ulak.admin import audit, carriers, trail, vault
 from ulak.base import archive
-from ulak.base.archive import ArchiveError, Tell
+from ulak.base.archive import ArchiveError
 from ulak.base.config import Config
 from ulak.base.db import Database
 from ulak.base.embedded import Embedded
 from ulak.base.migrate import migrate, pending
 from ulak.edge.cli.session import STOPPED, Json, actor, answer, attempt, config, connected
-from ulak.edge.cli.working import working
+from ulak.edge.cli.working import Tell, working
 from ulak.edge.database import database_server
 from ulak.rules.refusal import Code, Refused
 
@@ -127,14 +127,14 @@ async def _restore(
     settings: Config, file: Path, into: str | None, data_dir: Path | None, *, pausing: bool, watched: bool
 ) -> dict[str, Any]:
     started = time.monotonic()
-    with _telling("Reading the backup", watched):
+    with working("Reading the backup", watched):
         if "schema_migrations" not in await archive.check(file):
             raise Refused(Code.INVALID_VALUE, f"{file} is a backup of something else than Ulak.")
     async with _target(settings, into, data_dir) as (dsn, where):
         with _telling("Restoring", watched) as tell:
             await archive.load(dsn, file, tell)
         applied = await migrate(dsn)
-        with _telling("Proving its books", watched):
+        with working("Proving its books", watched):
             found = await _finished(dsn, file, pausing=pausing)
     seconds = round(time.monotonic() - started, 1)
     return {"file": str(file), "restoredTo": where, "applied": applied, **found, "seconds": seconds}

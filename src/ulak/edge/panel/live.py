@@ -37,7 +37,9 @@ async def stream(visit: Visit, pieces: Pieces, *, every: float = EVERY_SECONDS) 
     """A stream of what `pieces` renders, by element id; only what changed is sent. What they refuse is refused."""
     with streamed.place(visit, visit.rooms.live_pages) as place:
         await pieces()  # before the answer has begun, while it can still be a refusal
-        return Streamed(place, _events(visit, pieces, every), "text/event-stream", x_accel_buffering="no")
+        return Streamed(
+            place, _events(visit, pieces, every), "text/event-stream", {"x-accel-buffering": "no"}
+        )
 
 
 async def _events(visit: Visit, pieces: Pieces, every: float) -> AsyncIterator[bytes]:

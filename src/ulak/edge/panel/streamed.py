@@ -4,7 +4,7 @@ A handler takes the place (`gate.Streams.place`) before it does the work that it
 too much is refused at once, and hands it to the answer, which gives it back however it ends.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack
 
 from starlette.responses import StreamingResponse
@@ -18,10 +18,9 @@ class Streamed(StreamingResponse):
     """A stream with its place."""
 
     def __init__(
-        self, place: ExitStack, content: AsyncIterator[bytes], media_type: str, **headers: str
+        self, place: ExitStack, content: AsyncIterator[bytes], media_type: str, headers: Mapping[str, str]
     ) -> None:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        super().__init__(content, media_type=media_type, headers=named)
+        super().__init__(content, media_type=media_type, headers=headers)
         self._place = place.pop_all()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,4 +39,5 @@ def place(visit: Visit, among: Streams) -> ExitStack:
 
 def attached(place: ExitStack, content: AsyncIterator[bytes], media_type: str, name: str) -> Streamed:
     """A file under this name."""
-    return Streamed(place, content, media_type, content_disposition=f'attachment; filename="{name}"')
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Streamed(place, content, media_type, headers)
